@@ -1,0 +1,346 @@
+//! The one function that judges.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use assize_registry::{Choice, Kind};
+use assize_sandbox::contract::{self, Assessment, Effect, Finding, Judgment, Opinion, Ruling};
+use assize_sandbox::{Call, Limits, Plugin, Settings};
+
+use crate::input::Input;
+use crate::outcome::{Conclusion, Reason, conclude};
+use crate::policy::Thresholds;
+use crate::record::PlannedEffect;
+use crate::risk::{Scorecard, Weighed, weigh};
+use crate::run::{Run, RunStatus, Skipped, WhySkipped};
+use crate::snapshot::{Bound, Candidate, Snapshot};
+use crate::{Environment, UnknownEnvironment};
+
+/// A finding, and who made it.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct NamedFinding {
+    /// The finding.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// The plugin's package.
+    pub plugin: String,
+    /// The binding that it ran for.
+    pub binding: String,
+}
+
+/// A judgment: everything that follows from a snapshot and an input, and nothing else.
+#[derive(Debug)]
+pub struct Judged {
+    /// The verdict and its reasons.
+    pub conclusion: Conclusion,
+    /// 0 to 10.
+    pub score: f64,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// One a layer that has risk agents.
+    pub scorecards: Vec<Scorecard>,
+    /// Those that held.
+    pub thresholds: Thresholds,
+    /// Whether the kill switch decided; then no plugin ran.
+    pub kill_switch: bool,
+    /// Every plugin that was asked, in the order of agents, rules, actions.
+    pub runs: Vec<Run>,
+    /// Every binding that doesn't apply.
+    pub skipped: Vec<Skipped>,
+    /// Of agents and rules, in the order of the runs.
+    pub findings: Vec<NamedFinding>,
+    /// Planned; nothing has happened.
+    pub effects: Vec<PlannedEffect>,
+}
+
+/// Judges a case: kill switch, risk agents, weighted risk, rules in force, strictest verdict, planned effects.
+///
+/// It does no I/O but call plugins, and reads no clock: the same snapshot and input give the same judgment whenever and
+/// wherever it is called, but for durations and for calls that the wall clock ended.
+///
+/// # Errors
+/// Where the case names no known environment. It can't be judged, since no thresholds hold for it.
+pub async fn decide(snapshot: &Arc<Snapshot>, input: &Arc<Input>) -> Result<Judged, UnknownEnvironment> {
+    let environment: Environment = input.case().environment.parse()?;
+    let thresholds = snapshot.policy().thresholds(environment);
+    if input.halt().is_some() {
+        return Ok(stopped(thresholds));
+    }
+    let mut bench = Bench::new(snapshot, input);
+    bench.seat();
+
+    let opinions = bench.ask_agents().await;
+    let (risk, scorecards) = weigh(opinions);
+    for card in &scorecards {
+        bench.reasons.push(Reason::risk(thresholds.verdict(card.score), &card.layer));
+    }
+
+    let judgments = bench.ask_rules(&risk).await;
+    if !bench.judging {
+        bench.reasons.push(Reason::no_policy(snapshot.policy().on_failure));
+    }
+    let so_far = conclude(bench.reasons.clone());
+
+    let (score, confidence) = (risk.score, risk.confidence);
+    let outcome = contract::Outcome { verdict: so_far.verdict, reason: so_far.reason, risk, judgments };
+    let effects = bench.ask_actions(&outcome).await;
+
+    // An action that failed may have been the one that should have told somebody.
+    let conclusion = conclude(bench.reasons);
+    let (runs, skipped, findings) = (bench.runs, bench.skipped, bench.findings);
+    let kill_switch = false;
+    Ok(Judged { conclusion, score, confidence, scorecards, thresholds, kill_switch, runs, skipped, findings, effects })
+}
+
+/// BTV-1: blocked, risk 10.0, and no plugin runs.
+fn stopped(thresholds: Thresholds) -> Judged {
+    Judged {
+        conclusion: conclude(vec![Reason::kill_switch()]),
+        score: 10.0,
+        confidence: 1.0,
+        scorecards: Vec::new(),
+        thresholds,
+        kill_switch: true,
+        runs: Vec::new(),
+        skipped: Vec::new(),
+        findings: Vec::new(),
+        effects: Vec::new(),
+    }
+}
+
+/// Below this, handing a call to another thread costs more than it saves.
+const WORTH_A_THREAD: Duration = Duration::from_micros(300);
+
+/// A binding that applies, ready to be asked.
+struct Seat<'a> {
+    bound: &'a Bound,
+    candidate: &'a Candidate,
+    plugin: &'a Arc<Plugin>,
+    settings: &'a Settings,
+    position: usize,
+}
+
+impl Seat<'_> {
+    /// The manifest's limits, lowered by the policy's.
+    fn limits(&self, snapshot: &Snapshot) -> Limits {
+        let own = self.candidate.limits;
+        let most = snapshot.policy().limits.unwrap_or(own);
+        Limits {
+            fuel: own.fuel.min(most.fuel),
+            memory_bytes: own.memory_bytes.min(most.memory_bytes),
+            ..Limits::default()
+        }
+    }
+}
+
+/// The judgment in the making.
+struct Bench<'a> {
+    snapshot: &'a Arc<Snapshot>,
+    input: &'a Arc<Input>,
+    seats: Vec<Seat<'a>>,
+    /// Whether any agent or rule is bound at all.
+    judging: bool,
+    reasons: Vec<Reason>,
+    runs: Vec<Run>,
+    skipped: Vec<Skipped>,
+    findings: Vec<NamedFinding>,
+}
+
+impl<'a> Bench<'a> {
+    fn new(snapshot: &'a Arc<Snapshot>, input: &'a Arc<Input>) -> Self {
+        Self {
+            snapshot,
+            input,
+            seats: Vec::new(),
+            judging: false,
+            reasons: Vec::new(),
+            runs: Vec::new(),
+            skipped: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    /// Finds out which bindings apply to the case, and notes why the others don't.
+    fn seat(&mut self) {
+        let case = self.input.case();
+        for (position, bound) in self.snapshot.bindings().iter().enumerate() {
+            self.judging |= bound.kind() != Some(Kind::Action);
+            let candidate = match bound.in_force(case.rules_as_of) {
+                Choice::InForce(index) => bound.candidates.get(index),
+                Choice::NotInForce => {
+                    self.skip(bound, None, WhySkipped::NotInForce);
+                    continue;
+                }
+                Choice::Missing => None,
+            };
+            let Some(candidate) = candidate else {
+                self.fail(bound, Run::missing(bound, None));
+                continue;
+            };
+            if let Err(outside) = candidate.scope.applies(&case.jurisdictions, case.sector.as_deref(), &case.kind) {
+                self.skip(bound, Some(candidate), outside.into());
+                continue;
+            }
+            match (self.snapshot.plugin(candidate.digest), self.snapshot.settings(position)) {
+                (Some(plugin), Some(settings)) => {
+                    self.seats.push(Seat { bound, candidate, plugin, settings, position });
+                }
+                _ => self.fail(bound, Run::missing(bound, Some(candidate))),
+            }
+        }
+    }
+
+    fn skip(&mut self, bound: &Bound, candidate: Option<&Candidate>, reason: WhySkipped) {
+        self.skipped.push(Skipped {
+            binding: bound.binding.name.clone(),
+            layer: bound.layer.clone(),
+            package: bound.binding.plugin.clone(),
+            version: candidate.map(|candidate| candidate.version.clone()),
+            reason,
+        });
+    }
+
+    fn fail(&mut self, bound: &Bound, run: Run) {
+        let policy = bound.binding.on_failure.unwrap_or_default().max(self.snapshot.policy().on_failure);
+        self.reasons.push(Reason::failure(policy, &bound.binding.name, &bound.layer));
+        self.runs.push(run);
+    }
+
+    /// Notes a call; gives its answer back, where there is one.
+    fn note<T>(&mut self, seat: &Seat<'_>, call: Call<T>) -> Option<T> {
+        let (run, answer) = Run::of(seat.bound, seat.candidate, seat.plugin.contract(), call);
+        if answer.is_some() {
+            self.runs.push(run);
+        } else {
+            self.fail(seat.bound, run);
+        }
+        answer
+    }
+
+    fn find(&mut self, seat: &Seat<'_>, findings: &[Finding]) {
+        let named = |finding: &Finding| NamedFinding {
+            finding: finding.clone(),
+            plugin: seat.bound.binding.plugin.to_string(),
+            binding: seat.bound.binding.name.clone(),
+        };
+        self.findings.extend(findings.iter().map(named));
+    }
+
+    fn take(&mut self, kind: Kind) -> Vec<Seat<'a>> {
+        let (taken, rest) = std::mem::take(&mut self.seats).into_iter().partition(|seat| seat.candidate.kind == kind);
+        self.seats = rest;
+        taken
+    }
+
+    /// Asks the risk agents; side by side where they are slow enough for that to be faster.
+    async fn ask_agents(&mut self) -> Vec<Weighed> {
+        let seats = self.take(Kind::RiskAgent);
+        let slow = seats.iter().filter(|seat| seat.plugin.typical_duration() >= WORTH_A_THREAD).count();
+        let runtime = if slow > 1 { tokio::runtime::Handle::try_current().ok() } else { None };
+        let mut opinions = Vec::with_capacity(seats.len());
+        let mut under_way: Vec<Option<tokio::task::JoinHandle<Call<Assessment>>>> = Vec::new();
+        if let Some(runtime) = runtime {
+            under_way = seats.iter().map(|seat| self.start(&runtime, seat)).collect();
+        }
+        let mut under_way = under_way.into_iter();
+        for seat in seats {
+            let call = match under_way.next().flatten() {
+                Some(handle) => match handle.await {
+                    Ok(call) => call,
+                    Err(panicked) => Call::host_error(panicked.to_string()),
+                },
+                None => {
+                    let limits = seat.limits(self.snapshot);
+                    seat.plugin.assess(seat.settings, self.input.subject(), &limits).await
+                }
+            };
+            if let Some(assessment) = self.note(&seat, call) {
+                self.find(&seat, &assessment.findings);
+                opinions.push(weighed(&seat, assessment));
+            }
+        }
+        opinions
+    }
+
+    fn start(
+        &self,
+        runtime: &tokio::runtime::Handle,
+        seat: &Seat<'_>,
+    ) -> Option<tokio::task::JoinHandle<Call<Assessment>>> {
+        if seat.plugin.typical_duration() < WORTH_A_THREAD {
+            return None;
+        }
+        let (snapshot, input) = (Arc::clone(self.snapshot), Arc::clone(self.input));
+        let (plugin, position, limits) = (Arc::clone(seat.plugin), seat.position, seat.limits(self.snapshot));
+        Some(runtime.spawn(async move {
+            match snapshot.settings(position) {
+                Some(settings) => plugin.assess(settings, input.subject(), &limits).await,
+                None => Call::host_error("the binding has no settings".to_owned()),
+            }
+        }))
+    }
+
+    async fn ask_rules(&mut self, risk: &contract::Risk) -> Vec<Judgment> {
+        let mut judgments = Vec::new();
+        for seat in self.take(Kind::ComplianceRule) {
+            let limits = seat.limits(self.snapshot);
+            let call = seat.plugin.rule(seat.settings, self.input.subject(), risk, &limits).await;
+            let Some(ruling) = self.note(&seat, call) else { continue };
+            self.find(&seat, &ruling.findings);
+            let (binding, layer) = (&seat.bound.binding.name, &seat.bound.layer);
+            self.reasons.push(Reason::rule(&ruling.code, ruling.verdict, binding, layer));
+            judgments.push(judgment(&seat, ruling));
+        }
+        judgments
+    }
+
+    async fn ask_actions(&mut self, outcome: &contract::Outcome) -> Vec<PlannedEffect> {
+        let mut planned = Vec::new();
+        for seat in self.take(Kind::Action) {
+            if !seat.bound.binding.on.contains(&outcome.verdict) {
+                self.skip(seat.bound, Some(seat.candidate), WhySkipped::OtherVerdict);
+                continue;
+            }
+            let limits = seat.limits(self.snapshot);
+            let call = seat.plugin.plan(seat.settings, self.input.subject(), outcome, &limits).await;
+            let (mut run, effects) = Run::of(seat.bound, seat.candidate, seat.plugin.contract(), call);
+            let effects = effects.unwrap_or_default();
+            if let Some(beyond) = effects.iter().find(|effect| !may(seat.candidate, effect)) {
+                run.overstepped(beyond.kind());
+            }
+            if run.status == RunStatus::Ok {
+                let binding = &seat.bound.binding.name;
+                planned.extend(effects.into_iter().map(|effect| PlannedEffect { binding: binding.clone(), effect }));
+                self.runs.push(run);
+            } else {
+                self.fail(seat.bound, run);
+            }
+        }
+        planned
+    }
+}
+
+fn may(candidate: &Candidate, effect: &Effect) -> bool {
+    candidate.may.iter().any(|kind| kind.as_str() == effect.kind())
+}
+
+fn weighed(seat: &Seat<'_>, assessment: Assessment) -> Weighed {
+    let binding = &seat.bound.binding;
+    let opinion = Opinion {
+        binding: binding.name.clone(),
+        plugin: binding.plugin.to_string(),
+        version: seat.candidate.version.to_string(),
+        weight: binding.weight,
+        assessment,
+    };
+    Weighed { layer: seat.bound.layer.clone(), adds: binding.adds, opinion }
+}
+
+fn judgment(seat: &Seat<'_>, ruling: Ruling) -> Judgment {
+    Judgment {
+        binding: seat.bound.binding.name.clone(),
+        plugin: seat.bound.binding.plugin.to_string(),
+        version: seat.candidate.version.to_string(),
+        ruling,
+    }
+}

@@ -1,0 +1,35 @@
+//! From a case to a judgment.
+//!
+//! [`decide`] is the one function that judges, live and in a replay alike. It takes all it needs as arguments: a [`Snapshot`] (the merged
+//! policy with every candidate plugin) and an [`Input`] (the case, and whether its system is stopped). It reads no
+//! clock, does no I/O but call plugins, and gives a [`Judged`], from which a [`Record`] is made.
+//!
+//! Storing, numbering and answering are the server's and the store's; what a plugin may do is the sandbox's.
+
+mod binding;
+mod decide;
+mod environment;
+mod input;
+mod jurisdiction;
+mod merge;
+mod outcome;
+mod policy;
+mod record;
+mod replay;
+mod risk;
+mod run;
+mod snapshot;
+
+pub use binding::{Binding, BindingError};
+pub use decide::{Judged, NamedFinding, decide};
+pub use environment::{Environment, UnknownEnvironment};
+pub use input::{Halt, Input, InputError};
+pub use jurisdiction::with_unions;
+pub use merge::{Layer, Merged, merge};
+pub use outcome::{Conclusion, Reason, Source, conclude};
+pub use policy::{FailurePolicy, Policy, PolicyError, Thresholds};
+pub use record::{Clocks, Identity, Outcome, PlannedEffect, PolicyRecord, Record, RiskRecord};
+pub use replay::{Comparison, Difference, OutputPair, compare};
+pub use risk::{Scorecard, Weighed, weigh};
+pub use run::{Run, RunStatus, Skipped, WhySkipped};
+pub use snapshot::{Bound, Candidate, Snapshot, SnapshotError};

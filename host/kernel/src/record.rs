@@ -1,0 +1,144 @@
+//! The record of a decision: what is kept, hashed and shown.
+
+use assize_ledger::{Digest, Timestamp};
+use assize_sandbox::EngineId;
+use assize_sandbox::contract::{Effect, Verdict};
+use serde::{Deserialize, Serialize};
+
+use crate::decide::{Judged, NamedFinding};
+use crate::input::Input;
+use crate::merge::Layer;
+use crate::outcome::Reason;
+use crate::policy::Thresholds;
+use crate::risk::Scorecard;
+use crate::run::{Run, Skipped};
+use crate::snapshot::Snapshot;
+
+/// Whose decision it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Identity {
+    pub id: String,
+    pub tenant: String,
+    pub system: Option<String>,
+    pub environment: String,
+    pub kind: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub idempotency_key: Option<String>,
+    /// SHA-256 of the request's body, where an idempotency key was given.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub body_hash: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub trace_id: Option<String>,
+}
+
+/// Its four times.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Clocks {
+    pub received: Timestamp,
+    pub decided: Timestamp,
+    pub occurred_at: Timestamp,
+    pub rules_as_of: Timestamp,
+}
+
+/// What the policy was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyRecord {
+    /// The snapshot's hash.
+    pub snapshot: Digest,
+    /// The policies that contributed.
+    pub layers: Vec<Layer>,
+}
+
+/// The risk score, and how it came about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RiskRecord {
+    /// 0 to 10.
+    pub score: f64,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// One a layer that has risk agents; the highest counts.
+    pub scorecards: Vec<Scorecard>,
+}
+
+/// What it came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The strictest.
+    pub verdict: Verdict,
+    /// The code of the reason that decided.
+    pub reason: String,
+    /// All that demanded more than `allow`.
+    pub reasons: Vec<Reason>,
+    /// The score.
+    pub risk: RiskRecord,
+    /// Those that held.
+    pub thresholds: Thresholds,
+    /// Whether the kill switch decided.
+    pub kill_switch: bool,
+    /// Of agents and rules.
+    pub findings: Vec<NamedFinding>,
+}
+
+/// What an action planned.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PlannedEffect {
+    /// The action's binding.
+    pub binding: String,
+    /// The plan.
+    pub effect: Effect,
+}
+
+/// The record of a decision. Its JSON bytes are what the ledger commits to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Record {
+    /// Of this document; 1.
+    pub format: u32,
+    /// Whose decision it is.
+    pub identity: Identity,
+    /// Its four times.
+    pub times: Clocks,
+    /// Which engine ran the plugins.
+    pub engine: EngineId,
+    /// What the policy was.
+    pub policy: PolicyRecord,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// Every plugin that was asked.
+    pub plugins: Vec<Run>,
+    /// Every binding that doesn't apply.
+    pub skipped: Vec<Skipped>,
+    /// What the actions planned.
+    pub effects: Vec<PlannedEffect>,
+}
+
+impl Record {
+    /// Puts a judgment on record.
+    pub fn of(identity: Identity, received: Timestamp, decided: Timestamp, engine: EngineId, snapshot: &Snapshot, input: &Input, judged: Judged) -> Self {
+        let (occurred_at, rules_as_of) = (input.case().occurred_at, input.case().rules_as_of);
+        Self {
+            format: 1,
+            identity,
+            times: Clocks { received, decided, occurred_at, rules_as_of },
+            engine,
+            policy: PolicyRecord { snapshot: snapshot.hash(), layers: snapshot.layers().to_vec() },
+            outcome: Outcome {
+                verdict: judged.conclusion.verdict,
+                reason: judged.conclusion.reason,
+                reasons: judged.conclusion.reasons,
+                risk: RiskRecord {
+                    score: judged.score,
+                    confidence: judged.confidence,
+                    scorecards: judged.scorecards,
+                },
+                thresholds: judged.thresholds,
+                kill_switch: judged.kill_switch,
+                findings: judged.findings,
+            },
+            plugins: judged.runs,
+            skipped: judged.skipped,
+            effects: judged.effects,
+        }
+    }
+}

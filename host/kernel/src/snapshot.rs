@@ -1,0 +1,192 @@
+//! Everything in force for one scope at one instant, merged and immutable.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use assize_ledger::{Digest, Timestamp};
+use assize_registry::{Choice, Contract, Effective, EffectKind, Kind, Limits, PackageName, Scope, choose};
+use assize_sandbox::json::JsonError;
+use assize_sandbox::{Plugin, Settings};
+use semver::{Version, VersionReq};
+use serde::{Deserialize, Serialize};
+
+use crate::binding::Binding;
+use crate::merge::{Layer, Merged, merge};
+use crate::policy::Policy;
+
+/// An active version that a binding's range matches: whatever of its manifest judging depends on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Candidate {
+    pub version: Version,
+    pub digest: Digest,
+    pub kind: Kind,
+    pub contract: Contract,
+    pub effective: Effective,
+    pub scope: Scope,
+    pub limits: Limits,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub may: Vec<EffectKind>,
+}
+
+/// A binding with its candidates.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bound {
+    /// The scope whose policy has the binding.
+    pub layer: String,
+    /// As the policy has it.
+    pub binding: Binding,
+    /// SHA-256 of the settings' bytes.
+    pub settings_hash: Digest,
+    /// From the lowest version to the highest.
+    pub candidates: Vec<Candidate>,
+}
+
+impl Bound {
+    /// Which candidate applies at a moment.
+    pub fn in_force(&self, at: Timestamp) -> Choice {
+        let candidates = self.candidates.iter().map(|candidate| (&candidate.version, &candidate.effective));
+        choose(&self.binding.version, candidates, at)
+    }
+
+    /// What the plugin is for; none where nothing matches.
+    pub fn kind(&self) -> Option<Kind> {
+        self.candidates.last().map(|candidate| candidate.kind)
+    }
+}
+
+/// The document whose bytes are hashed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    format: u32,
+    layers: Vec<Layer>,
+    merged: Merged,
+    bindings: Vec<Bound>,
+}
+
+const FORMAT: u32 = 1;
+
+/// Everything in force for one scope at one instant, merged and immutable, identified by the hash of its bytes.
+pub struct Snapshot {
+    document: Document,
+    bytes: Arc<[u8]>,
+    hash: Digest,
+    settings: Vec<Settings>,
+    plugins: HashMap<Digest, Arc<Plugin>>,
+}
+
+/// Why bytes are no snapshot, or none can be made.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum SnapshotError {
+    #[error("not a snapshot: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("snapshot format {0} is newer than this build's {FORMAT}")]
+    Format(u32),
+    #[error("settings of binding {binding:?}: {error}")]
+    Settings { binding: String, error: JsonError },
+}
+
+impl Snapshot {
+    /// Merges policies, given from global to system. `active` lists all active versions of a package; `plugin` finds
+    /// the loaded component of a digest, where there is one. A component that isn't found is not an error here: its
+    /// bindings fall to their failure policy.
+    pub fn merged(
+        policies: &[(Layer, &Policy)],
+        mut active: impl FnMut(&PackageName, &VersionReq) -> Vec<Candidate>,
+        plugin: impl FnMut(Digest) -> Option<Arc<Plugin>>,
+    ) -> Result<Self, SnapshotError> {
+        let mut bindings = Vec::new();
+        for (layer, policy) in policies {
+            for binding in &policy.bindings {
+                let mut candidates = active(&binding.plugin, &binding.version);
+                candidates.retain(|candidate| binding.version.matches(&candidate.version));
+                candidates.sort_by(|a, b| a.version.cmp(&b.version));
+                bindings.push(Bound {
+                    layer: layer.scope.clone(),
+                    settings_hash: Digest::of(binding.settings.get().as_bytes()),
+                    binding: binding.clone(),
+                    candidates,
+                });
+            }
+        }
+        let layers = policies.iter().map(|(layer, _)| layer.clone()).collect();
+        let merged = merge(policies.iter().map(|(_, policy)| *policy));
+        let document = Document { format: FORMAT, layers, merged, bindings };
+        let bytes = serde_json::to_vec(&document)?;
+        Self::assemble(document, bytes.into(), plugin)
+    }
+
+    /// From recorded bytes.
+    pub fn from_bytes(
+        bytes: Arc<[u8]>,
+        plugin: impl FnMut(Digest) -> Option<Arc<Plugin>>,
+    ) -> Result<Self, SnapshotError> {
+        let document: Document = serde_json::from_slice(&bytes)?;
+        if document.format != FORMAT {
+            return Err(SnapshotError::Format(document.format));
+        }
+        Self::assemble(document, bytes, plugin)
+    }
+
+    fn assemble(
+        document: Document,
+        bytes: Arc<[u8]>,
+        mut plugin: impl FnMut(Digest) -> Option<Arc<Plugin>>,
+    ) -> Result<Self, SnapshotError> {
+        let mut settings = Vec::with_capacity(document.bindings.len());
+        let mut plugins = HashMap::new();
+        for bound in &document.bindings {
+            settings.push(Settings::parse(bound.binding.settings.get()).map_err(|error| {
+                SnapshotError::Settings { binding: bound.binding.name.clone(), error }
+            })?);
+            for candidate in &bound.candidates {
+                if !plugins.contains_key(&candidate.digest)
+                    && let Some(loaded) = plugin(candidate.digest)
+                {
+                    plugins.insert(candidate.digest, loaded);
+                }
+            }
+        }
+        let hash = Digest::of(&bytes);
+        Ok(Self { document, bytes, hash, settings, plugins })
+    }
+
+    /// SHA-256 of [`Snapshot::bytes`].
+    pub const fn hash(&self) -> Digest {
+        self.hash
+    }
+
+    /// What is recorded.
+    pub const fn bytes(&self) -> &Arc<[u8]> {
+        &self.bytes
+    }
+
+    /// Which policies contributed.
+    pub fn layers(&self) -> &[Layer] {
+        &self.document.layers
+    }
+
+    /// Their merged fields.
+    pub const fn policy(&self) -> &Merged {
+        &self.document.merged
+    }
+
+    /// All bindings with their candidates, from global to system.
+    pub fn bindings(&self) -> &[Bound] {
+        &self.document.bindings
+    }
+
+    /// The component of a candidate, where it is loaded.
+    pub fn plugin(&self, digest: Digest) -> Option<&Arc<Plugin>> {
+        self.plugins.get(&digest)
+    }
+
+    /// The settings of the binding at this position.
+    pub(crate) fn settings(&self, position: usize) -> Option<&Settings> {
+        self.settings.get(position)
+    }
+}

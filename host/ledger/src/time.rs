@@ -1,0 +1,95 @@
+//! Moments, in the one resolution that the contract and the ledger have.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Milliseconds since the Unix epoch, UTC; written as RFC 3339 with three decimals (`2026-06-01T00:00:00.000Z`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(u64);
+
+/// The text is no RFC 3339 date-time, nor a date, of the years 1970 to 9999.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a time: {0:?} (expected RFC 3339 with an offset, e.g. 2026-06-01T00:00:00Z, or a date, e.g. 2026-06-01)")]
+pub struct ParseTimestampError(String);
+
+impl Timestamp {
+    /// 9999-12-31T23:59:59.999Z, the last moment that RFC 3339 can write.
+    pub const MAX: Self = Self(253_402_300_799_999);
+
+    /// From milliseconds since the epoch; none past [`Timestamp::MAX`].
+    pub fn from_millis(millis: u64) -> Option<Self> {
+        (millis <= Self::MAX.0).then_some(Self(millis))
+    }
+
+    /// Milliseconds since the epoch.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// The host's clock. Only what runs live may read it: a judgment takes its times as arguments.
+    pub fn now() -> Self {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Self(u64::try_from(since.as_millis()).unwrap_or(u64::MAX).min(Self::MAX.0))
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = ParseTimestampError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = || ParseTimestampError(text.to_owned());
+        let moment = text.parse::<jiff::Timestamp>().or_else(|_| {
+            // A bare date is its first moment in UTC.
+            let date = text.parse::<jiff::civil::Date>().map_err(|_| bad())?;
+            date.to_zoned(jiff::tz::TimeZone::UTC).map(|zoned| zoned.timestamp()).map_err(|_| bad())
+        })?;
+        u64::try_from(moment.as_millisecond()).ok().and_then(Self::from_millis).ok_or_else(bad)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = i64::try_from(self.0).map_err(|_| fmt::Error)?;
+        let moment = jiff::Timestamp::from_millisecond(millis).map_err(|_| fmt::Error)?;
+        write!(f, "{moment:.3}")
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_its_first_moment() {
+        let moment: Timestamp = "2025-02-02".parse().unwrap();
+        assert_eq!(moment.to_string(), "2025-02-02T00:00:00.000Z");
+        assert_eq!("2025-02-01T21:00:00-03:00".parse(), Ok(moment));
+    }
+
+    #[test]
+    fn refuses_what_it_cannot_write() {
+        assert!("1969-12-31".parse::<Timestamp>().is_err());
+        assert!("yesterday".parse::<Timestamp>().is_err());
+        assert_eq!(Timestamp::from_millis(u64::MAX), None);
+    }
+}
