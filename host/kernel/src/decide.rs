@@ -304,24 +304,32 @@ impl<'a> Bench<'a> {
             let limits = seat.limits(self.snapshot);
             let call = seat.plugin.plan(seat.settings, self.input.subject(), outcome, &limits).await;
             let (mut run, effects) = Run::of(seat.bound, seat.candidate, seat.plugin.contract(), call);
-            let effects = effects.unwrap_or_default();
-            if let Some(beyond) = effects.iter().find(|effect| !may(seat.candidate, effect)) {
-                run.overstepped(beyond.kind());
-            }
-            if run.status == RunStatus::Ok {
-                let binding = &seat.bound.binding.name;
-                planned.extend(effects.into_iter().map(|effect| PlannedEffect { binding: binding.clone(), effect }));
-                self.runs.push(run);
-            } else {
-                self.fail(seat.bound, run);
+            match allowed(&seat, &effects.unwrap_or_default()) {
+                Ok(effects) if run.status == RunStatus::Ok => {
+                    planned.extend(effects);
+                    self.runs.push(run);
+                }
+                Ok(_) => self.fail(seat.bound, run),
+                Err(beyond) => {
+                    run.overstepped(beyond);
+                    self.fail(seat.bound, run);
+                }
             }
         }
         planned
     }
 }
 
-fn may(candidate: &Candidate, effect: &Effect) -> bool {
-    candidate.may.iter().any(|kind| kind.as_str() == effect.kind())
+/// The effects as they are planned, or the kind of one that the manifest doesn't list.
+fn allowed(seat: &Seat<'_>, effects: &[Effect]) -> Result<Vec<PlannedEffect>, &'static str> {
+    let plan = |effect: &Effect| {
+        let kind = seat.candidate.may.iter().find(|kind| kind.as_str() == effect.kind());
+        match (kind, effect.body()) {
+            (Some(&kind), Ok(body)) => Ok(PlannedEffect { binding: seat.bound.binding.name.clone(), kind, body }),
+            _ => Err(effect.kind()),
+        }
+    };
+    effects.iter().map(plan).collect()
 }
 
 fn weighed(seat: &Seat<'_>, assessment: Assessment) -> Weighed {

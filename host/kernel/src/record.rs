@@ -1,9 +1,11 @@
 //! The record of a decision: what is kept, hashed and shown.
 
 use assize_ledger::{Digest, Timestamp};
+use assize_registry::EffectKind;
 use assize_sandbox::EngineId;
-use assize_sandbox::contract::{Effect, Verdict};
+use assize_sandbox::contract::Verdict;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::decide::{Judged, NamedFinding};
 use crate::input::Input;
@@ -86,8 +88,10 @@ pub struct Outcome {
 pub struct PlannedEffect {
     /// The action's binding.
     pub binding: String,
-    /// The plan.
-    pub effect: Effect,
+    /// What sort of effect.
+    pub kind: EffectKind,
+    /// What it says, as JSON.
+    pub body: Box<RawValue>,
 }
 
 /// The record of a decision. Its JSON bytes are what the ledger commits to.

@@ -7,7 +7,7 @@ use assize_ledger::{Digest, Timestamp};
 use assize_registry::{Choice, Contract, Effective, EffectKind, Kind, Limits, PackageName, Scope, choose};
 use assize_sandbox::json::JsonError;
 use assize_sandbox::{Plugin, Settings};
-use semver::{Version, VersionReq};
+use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::binding::Binding;
@@ -91,18 +91,19 @@ pub enum SnapshotError {
 }
 
 impl Snapshot {
-    /// Merges policies, given from global to system. `active` lists all active versions of a package; `plugin` finds
+    /// Merges policies, given from global to system. `active` lists the active versions of a package that a layer may
+    /// bind (a tenant's package must not stand in for the host's in a global binding); `plugin` finds
     /// the loaded component of a digest, where there is one. A component that isn't found is not an error here: its
     /// bindings fall to their failure policy.
     pub fn merged(
         policies: &[(Layer, &Policy)],
-        mut active: impl FnMut(&PackageName, &VersionReq) -> Vec<Candidate>,
+        mut active: impl FnMut(&Layer, &PackageName) -> Vec<Candidate>,
         plugin: impl FnMut(Digest) -> Option<Arc<Plugin>>,
     ) -> Result<Self, SnapshotError> {
         let mut bindings = Vec::new();
         for (layer, policy) in policies {
             for binding in &policy.bindings {
-                let mut candidates = active(&binding.plugin, &binding.version);
+                let mut candidates = active(layer, &binding.plugin);
                 candidates.retain(|candidate| binding.version.matches(&candidate.version));
                 candidates.sort_by(|a, b| a.version.cmp(&b.version));
                 bindings.push(Bound {

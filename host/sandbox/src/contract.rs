@@ -208,8 +208,8 @@ pub struct Outcome {
 }
 
 /// What an action plans. Data: the host carries it out, or not.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", content = "body")]
 #[allow(missing_docs)]
 pub enum Effect {
     Alert { severity: Severity, title: String, body: String },
@@ -233,6 +233,16 @@ impl Effect {
             Self::Escalate { .. } => "escalate",
             Self::Perform { .. } => "perform",
         }
+    }
+
+    /// What it says beside its kind, as JSON with fields in a fixed order.
+    pub fn body(&self) -> serde_json::Result<Box<RawValue>> {
+        #[derive(Deserialize)]
+        struct Tagged {
+            body: Box<RawValue>,
+        }
+        let tagged: Tagged = serde_json::from_str(&serde_json::to_string(self)?)?;
+        Ok(tagged.body)
     }
 }
 

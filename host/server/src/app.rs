@@ -1,0 +1,34 @@
+//! What all handlers share.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use assize_sandbox::Sandbox;
+use assize_store::Store;
+use tokio::sync::{Mutex, Semaphore};
+
+use crate::config::Config;
+use crate::keys::Keys;
+use crate::metrics::Metrics;
+use crate::systems::Systems;
+use crate::world::World;
+
+/// The host's state.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) sandbox: Sandbox,
+    /// Replaced as a whole, under `changing`.
+    pub(crate) world: ArcSwap<World>,
+    pub(crate) systems: Systems,
+    pub(crate) keys: Keys,
+    pub(crate) metrics: Metrics,
+    /// Held from reading what is in force to replacing it: two changes would lose one of them.
+    pub(crate) changing: Mutex<()>,
+    /// One component compiles at a time: compiling takes a core for seconds.
+    pub(crate) compiling: Mutex<()>,
+    /// Decisions under way.
+    pub(crate) in_flight: Semaphore,
+}
+
+pub(crate) type SharedApp = Arc<App>;

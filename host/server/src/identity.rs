@@ -1,0 +1,108 @@
+//! Who calls, and what they may do.
+
+use axum::extract::FromRequestParts;
+use axum::http::header;
+use axum::http::request::Parts;
+use serde::{Deserialize, Serialize};
+
+use crate::app::SharedApp;
+use crate::problem::Problem;
+
+/// What a key may do (BTV-9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Role {
+    /// Everything in its tenant; a host key, everything.
+    Admin,
+    /// Publishes plugins, changes policies and systems.
+    Dev,
+    /// Reads everything of its tenant, verifies and replays.
+    Auditor,
+    /// Asks for decisions.
+    App,
+}
+
+impl Role {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Dev => "dev",
+            Self::Auditor => "auditor",
+            Self::App => "app",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        [Self::Admin, Self::Dev, Self::Auditor, Self::App].into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+/// Whose cases a host key's are, since every case is somebody's.
+pub(crate) const DEFAULT_TENANT: &str = "default";
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) key: String,
+    pub(crate) role: Role,
+    /// None for a key of the host itself.
+    pub(crate) bound_to: Option<String>,
+}
+
+impl Caller {
+    /// The tenant that the caller acts for.
+    pub(crate) fn tenant(&self) -> &str {
+        self.bound_to.as_deref().unwrap_or(DEFAULT_TENANT)
+    }
+
+    /// Whether the key is the host's own.
+    pub(crate) const fn is_host(&self) -> bool {
+        self.bound_to.is_none()
+    }
+
+    /// Which tenant's rows may be read: none for all.
+    pub(crate) fn sees(&self) -> Option<&str> {
+        self.bound_to.as_deref()
+    }
+
+    pub(crate) fn must_be(&self, roles: &[Role]) -> Result<(), Problem> {
+        if self.role == Role::Admin || roles.contains(&self.role) {
+            return Ok(());
+        }
+        let wanted: Vec<&str> =
+            std::iter::once(Role::Admin).chain(roles.iter().copied()).map(Role::as_str).collect();
+        Err(Problem::forbidden(format!("the key has role {}; this needs {}", self.role.as_str(), wanted.join(" or "))))
+    }
+
+    pub(crate) fn must_be_host(&self) -> Result<(), Problem> {
+        if self.is_host() {
+            return Ok(());
+        }
+        Err(Problem::forbidden(format!(
+            "the key is bound to tenant {:?}; what concerns all tenants needs an admin key of the host",
+            self.tenant()
+        )))
+    }
+}
+
+impl FromRequestParts<SharedApp> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Problem> {
+        let Some(header) = parts.headers.get(header::AUTHORIZATION) else {
+            return Err(Problem::unauthorized("send the header `Authorization: Bearer KEY`"));
+        };
+        let key = header.to_str().ok().and_then(|text| {
+            let (scheme, key) = text.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
+        });
+        let Some(key) = key else {
+            return Err(Problem::unauthorized("the header isn't of the form `Authorization: Bearer KEY`"));
+        };
+        let Some(caller) = app.keys.find(key) else {
+            return Err(Problem::unauthorized("the key is unknown or was revoked"));
+        };
+        app.keys.count(&caller)?;
+        Ok(caller)
+    }
+}

@@ -1,0 +1,28 @@
+//! The host over HTTP: identity, limits, the pipeline from a request to a recorded decision.
+//!
+//! axum lives here and nowhere else. [`Server`] opens a store, brings back into memory what is in force, and serves it.
+//! Every handler parses at the door and answers problems after RFC 9457. Judging itself is `assize_kernel::decide`, called
+//! by `pipeline` alone; rows and their order are the store's.
+
+mod app;
+mod bootstrap;
+mod config;
+mod door;
+mod identity;
+mod keys;
+mod metrics;
+mod openapi;
+mod pipeline;
+mod problem;
+mod publish;
+mod replay;
+mod routes;
+mod server;
+mod system;
+mod systems;
+mod view;
+mod world;
+
+pub use config::Config;
+pub use replay::{Replay, ReplayError, replay};
+pub use server::{Server, StartError};

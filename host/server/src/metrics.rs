@@ -1,0 +1,79 @@
+//! What Prometheus reads.
+
+use std::time::Duration;
+
+use assize_kernel::{Record, RunStatus};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByVerdict {
+    verdict: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByFailure {
+    package: String,
+    status: &'static str,
+}
+
+/// The host's metrics.
+pub(crate) struct Metrics {
+    registry: Registry,
+    decisions: Family<ByVerdict, Counter>,
+    failures: Family<ByFailure, Counter>,
+    seconds: Histogram,
+    pub(crate) waiting: Gauge,
+    pub(crate) in_flight: Gauge,
+    pub(crate) entries: Gauge,
+    pub(crate) systems: Gauge,
+    pub(crate) stopped: Gauge,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("assize");
+        // 0.1 ms to 3 s.
+        let seconds = Histogram::new((0..16).map(|step| 0.0001 * 2_f64.powi(step)));
+        let metrics = Self {
+            decisions: Family::default(),
+            failures: Family::default(),
+            seconds,
+            waiting: Gauge::default(),
+            in_flight: Gauge::default(),
+            entries: Gauge::default(),
+            systems: Gauge::default(),
+            stopped: Gauge::default(),
+            registry: Registry::default(),
+        };
+        registry.register("decisions", "Recorded decisions by verdict", metrics.decisions.clone());
+        registry.register("plugin_failures", "Calls that gave no answer", metrics.failures.clone());
+        registry.register("decision_seconds", "From admission to durable record", metrics.seconds.clone());
+        registry.register("sequencer_waiting", "Requests waiting for the sequencer", metrics.waiting.clone());
+        registry.register("decisions_in_flight", "Decisions under way", metrics.in_flight.clone());
+        registry.register("ledger_entries", "Entries in the ledger", metrics.entries.clone());
+        registry.register("systems", "Registered systems", metrics.systems.clone());
+        registry.register("systems_stopped", "Systems in emergency stop", metrics.stopped.clone());
+        Self { registry, ..metrics }
+    }
+
+    pub(crate) fn decided(&self, record: &Record, took: Duration) {
+        self.decisions.get_or_create(&ByVerdict { verdict: record.outcome.verdict.as_str() }).inc();
+        self.seconds.observe(took.as_secs_f64());
+        for run in record.plugins.iter().filter(|run| run.status != RunStatus::Ok) {
+            let label = ByFailure { package: run.package.to_string(), status: run.status.as_str() };
+            self.failures.get_or_create(&label).inc();
+        }
+    }
+
+    pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}

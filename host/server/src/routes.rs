@@ -1,0 +1,71 @@
+//! All addresses, and the answer where there is none.
+
+pub(crate) mod decisions;
+pub(crate) mod enforce;
+pub(crate) mod keys;
+pub(crate) mod ledger;
+pub(crate) mod ops;
+pub(crate) mod plugins;
+pub(crate) mod policies;
+pub(crate) mod systems;
+
+use axum::Router;
+use axum::http::{Method, Uri};
+use axum::routing::{delete, get, post, put};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::app::SharedApp;
+use crate::openapi;
+use crate::problem::Problem;
+
+/// The whole service.
+pub(crate) fn all(app: SharedApp) -> Router {
+    let v1 = Router::new()
+        .route("/decisions", post(decisions::create).get(decisions::list))
+        .route("/decisions/{id}", get(decisions::show))
+        .route("/decisions/{id}/replay", post(decisions::replay))
+        .route("/enforce", post(enforce::enforce))
+        .route("/systems", post(systems::create).get(systems::list))
+        .route("/systems/{id}", get(systems::show).put(systems::change))
+        .route("/systems/{id}/emergency-stop", put(systems::stop))
+        .route("/systems/{id}/resume", post(systems::resume))
+        .route("/plugins", post(plugins::publish).get(plugins::list))
+        .route("/plugins/by-digest/{digest}", get(plugins::by_digest))
+        .route("/plugins/by-digest/{digest}/component", get(plugins::component))
+        .route("/plugins/{namespace}/{name}", get(plugins::versions))
+        .route("/plugins/{namespace}/{name}/{version}", get(plugins::show))
+        .route("/plugins/{namespace}/{name}/{version}/activate", post(plugins::activate))
+        .route("/plugins/{namespace}/{name}/{version}/deactivate", post(plugins::deactivate))
+        .route("/plugins/{namespace}/{name}/{version}/yank", post(plugins::yank))
+        .route("/policies/{scope}", get(policies::show).put(policies::put))
+        .route("/ledger/entries", get(ledger::entries))
+        .route("/ledger/verify", get(ledger::verify))
+        .route("/keys", post(keys::create).get(keys::list))
+        .route("/keys/{id}", delete(keys::revoke))
+        .route("/me", get(keys::me));
+    Router::new()
+        .nest("/v1", v1)
+        .route("/healthz", get(ops::healthz))
+        .route("/readyz", get(ops::readyz))
+        .route("/metrics", get(ops::metrics))
+        .merge(openapi::router())
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(app)
+}
+
+async fn nothing_here(uri: Uri) -> Problem {
+    Problem::not_found(format!("{}; the API is described at /docs", uri.path()))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Problem {
+    Problem::method_not_allowed(format!("{method} isn't for {}; the API is described at /docs", uri.path()))
+}
+
+/// A bug: the request fails, the host goes on.
+fn panicked(cause: Box<dyn std::any::Any + Send>) -> axum::response::Response {
+    use axum::response::IntoResponse as _;
+    let text = cause.downcast_ref::<&str>().map(ToString::to_string).or_else(|| cause.downcast_ref::<String>().cloned());
+    Problem::internal(text.unwrap_or_else(|| "panicked".to_owned())).into_response()
+}

@@ -1,0 +1,301 @@
+//! Cases in, decisions out.
+
+use assize_kernel::{Environment, Record};
+use assize_ledger::{Digest, Timestamp};
+use assize_store::{DecisionFilter, DecisionRow, Idempotency, StoredDecision};
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::app::{App, SharedApp};
+use crate::door::{Parameters, StrictJson, parsed};
+use crate::identity::{Caller, Role};
+use crate::pipeline::{Decided, Request, judge};
+use crate::problem::Problem;
+use crate::view::{DecisionView, Place};
+
+/// A case.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CaseBody {
+    /// A registered system's id.
+    system: Option<String>,
+    /// `development`, `staging` or `production`.
+    environment: String,
+    /// What sort of thing is judged: `prompt`, `content`, `agent-action`, …
+    kind: String,
+    /// The thing itself: any JSON.
+    #[schema(value_type = Object)]
+    payload: Box<RawValue>,
+    /// ISO 3166 codes and `EU`, beside the system's.
+    #[serde(default)]
+    jurisdictions: Vec<String>,
+    /// E.g. an area of Annex III of the EU AI Act; the system's where left out.
+    sector: Option<String>,
+    actor: Option<String>,
+    action: Option<String>,
+    resource: Option<String>,
+    /// When the facts took place (RFC 3339); now where left out.
+    occurred_at: Option<String>,
+    /// The day whose law is applied; the facts' date where left out.
+    rules_as_of: Option<String>,
+    /// Anything more to consider; plugins find it in `context.caller`.
+    #[schema(value_type = Option<Object>)]
+    context: Option<Box<RawValue>>,
+}
+
+/// Longer words than these are no identifiers.
+const LONGEST_WORD: usize = 256;
+
+fn word(field: &str, text: &str) -> Result<(), Problem> {
+    if text.is_empty() || text.len() > LONGEST_WORD || text.chars().any(char::is_control) {
+        let detail = format!("use 1 to {LONGEST_WORD} bytes without control characters");
+        return Err(Problem::invalid(field, detail));
+    }
+    Ok(())
+}
+
+/// Asks for a decision.
+#[utoipa::path(post, path = "/v1/decisions", tag = "decisions", request_body = CaseBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body give the same decision")),
+    responses((status = 201, description = "Judged and recorded"), (status = 200, description = "Judged before"),
+        (status = 409, description = "The key was used with another body", body = Problem)))]
+pub(crate) async fn create(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: StrictJson<CaseBody>,
+) -> Result<Response, Problem> {
+    caller.must_be(&[Role::App, Role::Dev])?;
+    let received = Timestamp::now();
+    let case = body.value;
+    word("kind", &case.kind)?;
+    for (index, code) in case.jurisdictions.iter().enumerate() {
+        word(&format!("jurisdictions[{index}]"), code)?;
+    }
+    let words =
+        [("sector", &case.sector), ("actor", &case.actor), ("action", &case.action), ("resource", &case.resource)];
+    for (field, text) in words {
+        text.as_ref().map_or(Ok(()), |text| word(field, text))?;
+    }
+    if case.context.as_ref().is_some_and(|context| !context.get().starts_with('{')) {
+        return Err(Problem::invalid("context", "must be a JSON object"));
+    }
+    let request = Request {
+        tenant: caller.tenant().to_owned(),
+        system: case.system,
+        environment: environment("environment", &case.environment)?,
+        kind: case.kind,
+        jurisdictions: case.jurisdictions,
+        sector: case.sector,
+        actor: case.actor,
+        action: case.action,
+        resource: case.resource,
+        occurred_at: moment("occurred_at", case.occurred_at.as_deref())?,
+        rules_as_of: moment("rules_as_of", case.rules_as_of.as_deref())?,
+        payload: case.payload,
+        context: case.context,
+        idempotency: promise(&headers, &body.bytes)?,
+        trace_id: trace_id(&headers),
+        received,
+    };
+    if let Some(known) = known(&app, &request).await? {
+        return answer(&known, StatusCode::OK, false);
+    }
+    let tenant = request.tenant.clone();
+    match judge(&app, request).await? {
+        Decided::New(record, place) => {
+            let view = DecisionView::new(&record, place);
+            let location = format!("/v1/decisions/{}", record.identity.id);
+            Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(view)).into_response())
+        }
+        Decided::Before(id) => answer(&stored(&app, Some(&tenant), &id).await?, StatusCode::OK, false),
+    }
+}
+
+pub(super) fn environment(field: &str, text: &str) -> Result<Environment, Problem> {
+    parsed(field, text)
+}
+
+fn moment(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
+    text.map(|text| parsed(field, text)).transpose()
+}
+
+/// The caller's promise that two requests are one.
+pub(super) fn promise(headers: &HeaderMap, body: &[u8]) -> Result<Option<Idempotency>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= LONGEST_WORD);
+    let Some(key) = key else {
+        let detail = format!("use 1 to {LONGEST_WORD} visible ASCII characters");
+        return Err(Problem::invalid("Idempotency-Key", detail));
+    };
+    Ok(Some(Idempotency { key: key.to_owned(), body_hash: Digest::of(body) }))
+}
+
+/// The trace id of a W3C `traceparent`.
+pub(super) fn trace_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)?;
+    (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| id.to_owned())
+}
+
+/// The decision that the idempotency key stands for already.
+pub(super) async fn known(app: &App, request: &Request) -> Result<Option<StoredDecision>, Problem> {
+    let Some(promise) = &request.idempotency else { return Ok(None) };
+    let Some((id, body_hash)) = app.store.find_idempotent(&request.tenant, &promise.key).await? else {
+        return Ok(None);
+    };
+    if body_hash != promise.body_hash {
+        let detail = format!("the key {:?} was used for decision {id} with another body: take a new key", promise.key);
+        return Err(Problem::conflict(detail).at("Idempotency-Key"));
+    }
+    stored(app, Some(&request.tenant), &id).await.map(Some)
+}
+
+pub(super) async fn stored(app: &App, tenant: Option<&str>, id: &str) -> Result<StoredDecision, Problem> {
+    let found = app.store.decision(tenant, id).await?;
+    found.ok_or_else(|| Problem::not_found(format!("decision {id}")))
+}
+
+/// The record of a stored decision; none once it is erased.
+pub(super) fn record(stored: &StoredDecision) -> Result<Record, Problem> {
+    let Some(bytes) = &stored.record else {
+        return Err(Problem::not_found(format!("record of decision {}: it was erased", stored.row.id)));
+    };
+    serde_json::from_slice(bytes).map_err(|error| Problem::internal(format!("the record can't be read: {error}")))
+}
+
+fn answer(stored: &StoredDecision, status: StatusCode, whole: bool) -> Result<Response, Problem> {
+    let record = record(stored)?;
+    let view = DecisionView::new(&record, Place { seq: stored.row.seq, entry_hash: stored.row.entry_hash });
+    if !whole {
+        return Ok((status, Json(view)).into_response());
+    }
+    let exact = |bytes: &Option<Vec<u8>>| -> Result<Option<Box<RawValue>>, Problem> {
+        bytes.as_deref().map(|bytes| serde_json::from_slice(bytes).map_err(Problem::internal)).transpose()
+    };
+    let (record_bytes, input) = (exact(&stored.record)?, exact(&stored.input)?);
+    let Some(record_bytes) = record_bytes else { return Ok((status, Json(view)).into_response()) };
+    Ok((status, Json(view.with_bytes(&record_bytes, input.as_deref()))).into_response())
+}
+
+/// One decision with its exact record and input.
+#[utoipa::path(get, path = "/v1/decisions/{id}", tag = "decisions", params(("id" = String, Path)),
+    responses((status = 200, description = "The decision"), (status = 404, body = Problem)))]
+pub(crate) async fn show(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    caller.must_be(&[Role::App, Role::Dev, Role::Auditor])?;
+    answer(&stored(&app, caller.sees(), &id).await?, StatusCode::OK, true)
+}
+
+/// Which decisions.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListQuery {
+    /// 1 to 1000; 50 where left out.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<u64>,
+    system: Option<String>,
+    environment: Option<String>,
+    verdict: Option<String>,
+    /// Judged at this moment or later.
+    from: Option<String>,
+    /// Judged before this moment.
+    to: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    id: String,
+    verdict: String,
+    reason: String,
+    risk_score: f64,
+    confidence: f64,
+    system: Option<String>,
+    environment: String,
+    kind: String,
+    tenant: String,
+    kill_switch: bool,
+    occurred_at: Timestamp,
+    decided_at: Timestamp,
+    snapshot: Digest,
+    ledger: Place,
+}
+
+impl From<DecisionRow> for Summary {
+    fn from(row: DecisionRow) -> Self {
+        Self {
+            id: row.id,
+            verdict: row.verdict,
+            reason: row.reason,
+            risk_score: row.risk_score,
+            confidence: row.confidence,
+            system: row.system,
+            environment: row.environment,
+            kind: row.kind,
+            tenant: row.tenant,
+            kill_switch: row.kill_switch,
+            occurred_at: row.occurred_at,
+            decided_at: row.decided_at,
+            snapshot: row.snapshot,
+            ledger: Place { seq: row.seq, entry_hash: row.entry_hash },
+        }
+    }
+}
+
+/// Decisions, newest first.
+#[utoipa::path(get, path = "/v1/decisions", tag = "decisions", params(ListQuery),
+    responses((status = 200, description = "A page of decisions, with `next_cursor`")))]
+pub(crate) async fn list(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Parameters(query): Parameters<ListQuery>,
+) -> Result<Response, Problem> {
+    caller.must_be(&[Role::App, Role::Dev, Role::Auditor])?;
+    let limit = query.limit.unwrap_or(50);
+    if !(1..=1000).contains(&limit) {
+        return Err(Problem::invalid("limit", format!("{limit}: use 1 to 1000")));
+    }
+    if let Some(text) = &query.environment {
+        environment("environment", text)?;
+    }
+    if let Some(text) = query.verdict.as_deref().filter(|text| !["allow", "warn", "review", "block"].contains(text)) {
+        return Err(Problem::invalid("verdict", format!("unknown verdict {text:?}: use allow, warn, review or block")));
+    }
+    let filter = DecisionFilter {
+        system: query.system,
+        verdict: query.verdict,
+        environment: query.environment,
+        from: moment("from", query.from.as_deref())?,
+        before: moment("to", query.to.as_deref())?,
+    };
+    let page = app.store.decisions(caller.sees(), &filter, query.cursor, limit).await?;
+    let decisions: Vec<Summary> = page.rows.into_iter().map(Summary::from).collect();
+    Ok(Json(serde_json::json!({ "decisions": decisions, "next_cursor": page.next })).into_response())
+}
+
+/// Judges it again from the archive, and compares.
+#[utoipa::path(post, path = "/v1/decisions/{id}/replay", tag = "decisions", params(("id" = String, Path)),
+    responses((status = 200, description = "Whether it is identical, or what differs"), (status = 404, body = Problem)))]
+pub(crate) async fn replay(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    use crate::replay::{ReplayError, replay};
+    caller.must_be(&[Role::Auditor, Role::Dev])?;
+    let loaded = |digest| app.world.load().plugin(digest);
+    match replay(&app.store, &app.sandbox, caller.sees(), &id, loaded).await {
+        Ok(replayed) => Ok(Json(replayed).into_response()),
+        Err(ReplayError::NotFound(id)) => Err(Problem::not_found(format!("decision {id}"))),
+        Err(error @ ReplayError::Erased { .. }) => Err(Problem::conflict(error)),
+        Err(ReplayError::Store(error)) => Err(error.into()),
+        Err(error) => Err(Problem::internal(error)),
+    }
+}

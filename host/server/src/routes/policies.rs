@@ -1,0 +1,155 @@
+//! Policies: each change is a new version and an entry.
+
+use std::sync::Arc;
+
+use assize_kernel::{Binding, Policy};
+use assize_ledger::{Digest, Timestamp};
+use assize_registry::{Kind, SettingsSchema};
+use assize_sandbox::{Limits, Settings};
+use assize_store::Change;
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::Serialize;
+
+use crate::app::{App, SharedApp};
+use crate::door::StrictJson;
+use crate::identity::{Caller, Role};
+use crate::problem::Problem;
+use crate::publish::by;
+use crate::world::{Published, Ruling, Scope, State as LifeState, World};
+
+/// A version of a scope's policy.
+#[derive(Serialize)]
+pub(crate) struct PolicyView {
+    scope: String,
+    version: u64,
+    hash: Digest,
+    at: Timestamp,
+    policy: Arc<Policy>,
+}
+
+fn scope(caller: &Caller, text: &str) -> Result<Scope, Problem> {
+    let parsed = Scope::parse(text, caller.tenant());
+    parsed.ok_or_else(|| Problem::not_found(format!("scope {text:?}; use global, tenant or system:ID")))
+}
+
+/// The policy in force for a scope.
+#[utoipa::path(get, path = "/v1/policies/{scope}", tag = "policies",
+    params(("scope" = String, Path, description = "`global`, `tenant` or `system:ID`")),
+    responses((status = 200, description = "The newest version"), (status = 404, body = Problem)))]
+pub(crate) async fn show(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Path(text): Path<String>,
+) -> Result<Json<PolicyView>, Problem> {
+    caller.must_be(&[Role::Auditor, Role::Dev])?;
+    let scope = scope(&caller, &text)?;
+    let world = app.world.load();
+    let ruling = world.policy(&scope).ok_or_else(|| Problem::not_found(format!("policy for {text}")))?;
+    Ok(Json(view(&scope, ruling)))
+}
+
+fn view(scope: &Scope, ruling: &Ruling) -> PolicyView {
+    PolicyView {
+        scope: scope.name(),
+        version: ruling.version,
+        hash: ruling.hash,
+        at: ruling.at,
+        policy: Arc::clone(&ruling.policy),
+    }
+}
+
+/// Sets a scope's policy.
+#[utoipa::path(put, path = "/v1/policies/{scope}", tag = "policies",
+    params(("scope" = String, Path, description = "`global`, `tenant` or `system:ID`")),
+    request_body(content = Object, description = "thresholds, on_failure, limits, bindings"),
+    responses((status = 200, description = "In force"), (status = 422, description = "Refused", body = Problem)))]
+pub(crate) async fn put(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Path(text): Path<String>,
+    body: StrictJson<Policy>,
+) -> Result<Json<PolicyView>, Problem> {
+    caller.must_be(&[Role::Dev])?;
+    let scope = scope(&caller, &text)?;
+    match &scope {
+        Scope::Global => caller.must_be_host()?,
+        Scope::System(tenant, id) if app.systems.get(tenant, id).is_none() => {
+            return Err(Problem::not_found(format!("system {id:?}; register it with POST /v1/systems")));
+        }
+        _ => {}
+    }
+    set(&app, &caller, scope, body.value).await.map(Json)
+}
+
+/// Checks a policy and puts it in force.
+pub(crate) async fn set(app: &App, caller: &Caller, scope: Scope, policy: Policy) -> Result<PolicyView, Problem> {
+    policy.check().map_err(|error| Problem::invalid("policy", error))?;
+    let _changing = app.changing.lock().await;
+    let world = app.world.load_full();
+    for (index, binding) in policy.bindings.iter().enumerate() {
+        check_binding(&world, &scope, index, binding).await?;
+    }
+    let bytes = serde_json::to_vec(&policy).map_err(Problem::internal)?;
+    let (hash, at) = (Digest::of(&bytes), Timestamp::now());
+    let version = world.policy(&scope).map_or(1, |newest| newest.version + 1);
+    let change = Change::Policy { scope: scope.name(), version, bytes };
+    app.store.change(by(caller, scope.tenant().map(str::to_owned), at, change)).await?;
+    let ruling = Ruling { version, hash, policy: Arc::new(policy), at };
+    let shown = view(&scope, &ruling);
+    app.world.store(Arc::new(world.with_policy(scope, ruling)));
+    Ok(shown)
+}
+
+/// A binding must name a package that there is, in a version that may be bound, and settings that every such version
+/// can work with.
+async fn check_binding(world: &World, scope: &Scope, index: usize, binding: &Binding) -> Result<(), Problem> {
+    let field = |name: &str| format!("bindings[{index}].{name}");
+    let mut versions = world.versions(binding.plugin.as_str(), scope.tenant());
+    // See `World::candidates`.
+    versions.retain(|published| *scope != Scope::Global || published.tenant.is_none());
+    if versions.is_empty() {
+        let detail = format!("there is no plugin {}; publish it with POST /v1/plugins", binding.plugin);
+        return Err(Problem::invalid(field("plugin"), detail));
+    }
+    versions.retain(|published| binding.version.matches(&published.manifest.version));
+    versions.retain(|published| published.state == LifeState::Active);
+    if versions.is_empty() {
+        let detail = format!("no active version of {} matches {}; activate one first", binding.plugin, binding.version);
+        return Err(Problem::invalid(field("version"), detail));
+    }
+    let agent = versions.iter().any(|published| published.manifest.kind == Kind::RiskAgent);
+    if binding.adds && !agent {
+        return Err(Problem::invalid(field("adds"), "only a risk agent has a score to add"));
+    }
+    let text = binding.settings.get();
+    let settings = Settings::parse(text).map_err(|error| Problem::invalid(field("settings"), error))?;
+    let value = serde_json::from_str(text).map_err(|error| Problem::invalid(field("settings"), error))?;
+    for published in versions {
+        check_settings(world, published, &settings, &value)
+            .await
+            .map_err(|why| Problem::invalid(field("settings"), why))?;
+    }
+    Ok(())
+}
+
+/// Against the manifest's schema, and then against the plugin itself.
+async fn check_settings(
+    world: &World,
+    published: &Published,
+    settings: &Settings,
+    value: &serde_json::Value,
+) -> Result<(), String> {
+    let manifest = &published.manifest;
+    let which = format!("{} {}", manifest.name, manifest.version);
+    let schema = SettingsSchema::compile(&manifest.settings_schema).map_err(|error| format!("{which}: {error}"))?;
+    schema.validate(value).map_err(|error| format!("{which} refuses them: {error}"))?;
+    let plugin = world.plugin(published.digest).ok_or_else(|| format!("{which} isn't loaded"))?;
+    let limits = Limits {
+        fuel: manifest.limits.fuel,
+        memory_bytes: manifest.limits.memory_bytes,
+        ..Limits::default()
+    };
+    let call = plugin.validate_settings(settings, &limits).await;
+    call.result.map_err(|error| format!("{which} refuses them: {error}"))
+}

@@ -1,0 +1,211 @@
+//! The registry of AI systems, and their emergency stop (BTV-1, BTV-10).
+
+use std::sync::Arc;
+
+use assize_ledger::Timestamp;
+use assize_store::{Change, SystemEvent};
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::app::{App, SharedApp};
+use crate::door::StrictJson;
+use crate::identity::{Caller, Role};
+use crate::problem::Problem;
+use crate::publish::by;
+use crate::system::{Registration, System};
+use crate::systems::Registered;
+
+fn found(app: &App, caller: &Caller, id: &str) -> Result<Arc<Registered>, Problem> {
+    let system = app.systems.get(caller.tenant(), id);
+    system.ok_or_else(|| Problem::not_found(format!("system {id:?}")))
+}
+
+fn shown(registered: &Registered) -> Result<Json<Value>, Problem> {
+    let mut value = serde_json::to_value(&registered.system).map_err(Problem::internal)?;
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("version".to_owned(), json!(registered.version));
+    }
+    Ok(Json(value))
+}
+
+/// Records a system's new data, then puts it in force.
+async fn record(
+    app: &App,
+    caller: &Caller,
+    system: &System,
+    version: u64,
+    event: SystemEvent,
+    confidential: &[(&str, &str)],
+) -> Result<(), Problem> {
+    let change = Change::System {
+        id: system.id.clone(),
+        version,
+        bytes: serde_json::to_vec(system).map_err(Problem::internal)?,
+        event,
+    };
+    let mut draft = by(caller, Some(system.tenant.clone()), system.updated_at, change);
+    draft.details.insert("operational_status".to_owned(), system.operational_status.as_str().to_owned());
+    draft.confidential.extend(confidential.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())));
+    app.store.change(draft).await?;
+    Ok(())
+}
+
+/// Registers a system.
+#[utoipa::path(post, path = "/v1/systems", tag = "systems", request_body = Registration,
+    responses((status = 201, description = "Registered"), (status = 409, description = "The id is taken", body = Problem)))]
+pub(crate) async fn create(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    body: StrictJson<Registration>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    caller.must_be(&[Role::Dev])?;
+    let _changing = app.changing.lock().await;
+    let system = System::registered(body.value, caller.tenant(), Timestamp::now())?;
+    if app.systems.get(caller.tenant(), &system.id).is_some() {
+        return Err(Problem::conflict(format!("system {:?} is registered already: change it with PUT", system.id)).at("id"));
+    }
+    record(&app, &caller, &system, 1, SystemEvent::Registered, &[]).await?;
+    let registered = app.systems.put(Registered::new(system, 1).map_err(Problem::internal)?);
+    Ok((StatusCode::CREATED, shown(&registered)?))
+}
+
+/// All systems of the tenant.
+#[utoipa::path(get, path = "/v1/systems", tag = "systems", responses((status = 200, description = "By id")))]
+pub(crate) async fn list(State(app): State<SharedApp>, caller: Caller) -> Result<Json<Value>, Problem> {
+    let systems: Result<Vec<Value>, Problem> =
+        app.systems.list(caller.tenant()).iter().map(|registered| shown(registered).map(|Json(value)| value)).collect();
+    Ok(Json(json!({ "systems": systems? })))
+}
+
+/// One system.
+#[utoipa::path(get, path = "/v1/systems/{id}", tag = "systems", params(("id" = String, Path)),
+    responses((status = 200, description = "The system"), (status = 404, body = Problem)))]
+pub(crate) async fn show(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    shown(&*found(&app, &caller, &id)?)
+}
+
+/// Changes a system's data; what is left out is unset.
+#[utoipa::path(put, path = "/v1/systems/{id}", tag = "systems", params(("id" = String, Path)),
+    request_body = Registration,
+    responses((status = 200, description = "Changed"), (status = 409, description = "No legal transition", body = Problem)))]
+pub(crate) async fn change(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: StrictJson<Registration>,
+) -> Result<Json<Value>, Problem> {
+    caller.must_be(&[Role::Dev])?;
+    let _changing = app.changing.lock().await;
+    let before = found(&app, &caller, &id)?;
+    if body.value.id != id {
+        return Err(Problem::invalid("id", format!("{:?} isn't the id in the address, {id:?}", body.value.id)));
+    }
+    let system = before.system.changed(body.value, Timestamp::now())?;
+    let version = before.version + 1;
+    record(&app, &caller, &system, version, SystemEvent::Changed, &[]).await?;
+    shown(&*app.systems.put(Registered::new(system, version).map_err(Problem::internal)?))
+}
+
+/// Who stops or resumes a system, and why.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Intervention {
+    /// `emergency_stop`, where a system is stopped; may be left out.
+    operational_status: Option<String>,
+    /// For the record.
+    reason: String,
+    /// The person who answers for it.
+    operator_id: String,
+}
+
+impl Intervention {
+    fn check(&self, shortest_reason: usize) -> Result<(), Problem> {
+        if self.reason.trim().chars().count() < shortest_reason {
+            let detail = format!("say why, in at least {shortest_reason} characters: it goes on record");
+            return Err(Problem::invalid("reason", detail));
+        }
+        if self.operator_id.trim().is_empty() {
+            return Err(Problem::invalid("operator_id", "name the person who answers for this"));
+        }
+        Ok(())
+    }
+
+    fn confidential(&self) -> [(&str, &str); 2] {
+        [("reason", &self.reason), ("operator_id", &self.operator_id)]
+    }
+}
+
+/// Stops a system: every case of its is blocked from here on, after a restart too.
+#[utoipa::path(put, path = "/v1/systems/{id}/emergency-stop", tag = "systems", params(("id" = String, Path)),
+    request_body = Intervention,
+    responses((status = 200, description = "Stopped"), (status = 403, description = "Admins only", body = Problem)))]
+pub(crate) async fn stop(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: StrictJson<Intervention>,
+) -> Result<Json<Value>, Problem> {
+    caller.must_be(&[])?;
+    let intervention = body.value;
+    if let Some(status) = intervention.operational_status.as_deref().filter(|status| *status != "emergency_stop") {
+        let detail = format!("{status:?}: this address only stops; use \"emergency_stop\"");
+        return Err(Problem::invalid("operational_status", detail));
+    }
+    // A stop must not wait for a long reason.
+    intervention.check(1)?;
+    let _changing = app.changing.lock().await;
+    let before = found(&app, &caller, &id)?;
+    let (system, version) = if before.stopped {
+        // In force already, and perhaps not on record yet: see below. Recording it again does no harm.
+        (before.system.clone(), before.version)
+    } else {
+        (before.system.stop(Timestamp::now()), before.version + 1)
+    };
+    // In force first, on record next: should recording fail, the system stays stopped.
+    let stopped = app.systems.put(Registered::new(system, version).map_err(Problem::internal)?);
+    let recorded =
+        record(&app, &caller, &stopped.system, version, SystemEvent::EmergencyStop, &intervention.confidential()).await;
+    match recorded {
+        Ok(()) => {}
+        // It was on record already.
+        Err(problem) if before.stopped && problem.is_conflict() => {}
+        Err(problem) => {
+            tracing::error!(system = id, problem = problem.detail(), "stopped in memory, but not on record");
+            return Err(problem.because("the system is stopped, but that isn't on record yet: repeat the request"));
+        }
+    }
+    tracing::warn!(system = id, operator = intervention.operator_id, "emergency stop");
+    shown(&stopped)
+}
+
+/// Lets a stopped system run again, as it was before. A person's act: admins only, with a reason.
+#[utoipa::path(post, path = "/v1/systems/{id}/resume", tag = "systems", params(("id" = String, Path)),
+    request_body = Intervention,
+    responses((status = 200, description = "Resumed"), (status = 409, description = "It isn't stopped", body = Problem)))]
+pub(crate) async fn resume(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: StrictJson<Intervention>,
+) -> Result<Json<Value>, Problem> {
+    caller.must_be(&[])?;
+    let intervention = body.value;
+    // PQS-13.
+    intervention.check(10)?;
+    let _changing = app.changing.lock().await;
+    let before = found(&app, &caller, &id)?;
+    let Some(system) = before.system.resume(Timestamp::now()) else {
+        return Err(Problem::conflict(format!("system {id:?} isn't in emergency stop")));
+    };
+    let version = before.version + 1;
+    record(&app, &caller, &system, version, SystemEvent::Resumed, &intervention.confidential()).await?;
+    tracing::warn!(system = id, operator = intervention.operator_id, "resumed");
+    shown(&*app.systems.put(Registered::new(system, version).map_err(Problem::internal)?))
+}

@@ -1,0 +1,150 @@
+//! Starting, serving, stopping.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use assize_sandbox::{Plugin, Sandbox, SandboxConfig, SandboxError};
+use assize_store::{Options, Store, StoreError};
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, Semaphore};
+
+use crate::app::{App, SharedApp};
+use crate::bootstrap::{self, BootstrapError};
+use crate::config::Config;
+use crate::keys::Keys;
+use crate::metrics::Metrics;
+use crate::routes;
+use crate::systems::Systems;
+use crate::world::World;
+
+/// The log's name in every entry: one host, one log.
+const ORIGIN: &str = "assize.dev/log";
+
+/// A host that is ready to serve.
+pub struct Server {
+    app: SharedApp,
+    listener: TcpListener,
+    address: SocketAddr,
+    admin_key: Option<String>,
+}
+
+/// Why a server doesn't start.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum StartError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
+    #[error("can't listen on {address}: {error}")]
+    Listen { address: SocketAddr, error: std::io::Error },
+    #[error("serving failed: {0}")]
+    Serve(std::io::Error),
+}
+
+impl Server {
+    /// Opens the store, loads what is in force and listens; an empty data directory gets its beginning.
+    pub async fn open(config: Config) -> Result<Self, StartError> {
+        let started = Instant::now();
+        let options = Options { max_bytes: config.max_database, ..Options::default() };
+        let store = options.open(&config.data, ORIGIN).await?;
+        let sandbox = Sandbox::new(SandboxConfig::default())?;
+        let keys = Keys::new(config.app_requests_per_minute);
+        let rows = store.keys().await?;
+        let fresh = rows.is_empty();
+        keys.load(rows)?;
+        let systems = Systems::default();
+        systems.load(store.systems(None).await?)?;
+        let world = World::load(store.packages().await?, store.activations().await?, store.policies().await?)?;
+        let world = with_components(world, &store, &sandbox).await?;
+        let (config, in_flight) = (config.clone(), Semaphore::new(config.max_in_flight));
+        let app = Arc::new(App {
+            config,
+            store,
+            sandbox,
+            world: ArcSwap::from_pointee(world),
+            systems,
+            keys,
+            metrics: Metrics::new(),
+            changing: Mutex::new(()),
+            compiling: Mutex::new(()),
+            in_flight,
+        });
+        // The plugins first: a start that broke off halfway begins again, since keys tell whether it was finished.
+        if let (true, Some(directory)) = (fresh, &app.config.plugins) {
+            let count = bootstrap::bundled(&app, directory).await?;
+            tracing::info!(count, directory = %directory.display(), "bundled plugins published and activated");
+        }
+        let admin_key = bootstrap::admin_key(&app).await?;
+        let address = app.config.listen;
+        let listening = async {
+            let listener = TcpListener::bind(address).await?;
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        };
+        let (listener, address) = listening.await.map_err(|error| StartError::Listen { address, error })?;
+        tracing::info!(%address, took = ?started.elapsed(), "ready");
+        Ok(Self { app, listener, address, admin_key })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The first admin key, if it was made just now. It is nowhere else.
+    pub fn admin_key(&self) -> Option<&str> {
+        self.admin_key.as_deref()
+    }
+
+    /// Serves until `shutdown` is done, then lets requests under way end and closes the store.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
+        let router = routes::all(Arc::clone(&self.app));
+        // Answers are small and leave at once: waiting to fill a packet would cost 40 ms.
+        let listener = axum::serve::ListenerExt::tap_io(self.listener, |stream| {
+            let _ = stream.set_nodelay(true);
+        });
+        let served = axum::serve(listener, router).with_graceful_shutdown(shutdown).await;
+        self.app.store.close().await;
+        served.map_err(StartError::Serve)
+    }
+}
+
+/// Compiles the components of all active versions, side by side. One that no longer compiles leaves its bindings to
+/// their failure policy: the host serves, and says so.
+async fn with_components(world: World, store: &Store, sandbox: &Sandbox) -> Result<World, StartError> {
+    let mut tasks = tokio::task::JoinSet::new();
+    for digest in world.active() {
+        let Some(bytes) = store.component(&digest).await? else {
+            tracing::error!(%digest, "the component of an active version is gone");
+            continue;
+        };
+        if assize_ledger::Digest::of(&bytes) != digest {
+            tracing::error!(%digest, "the component of an active version was altered: it isn't loaded");
+            continue;
+        }
+        let sandbox = sandbox.clone();
+        tasks.spawn_blocking(move || (digest, sandbox.load(&bytes)));
+    }
+    let mut world = world;
+    while let Some(loaded) = tasks.join_next().await {
+        let plugin: Plugin = match loaded {
+            Ok((_, Ok(plugin))) => plugin,
+            Ok((digest, Err(error))) => {
+                tracing::error!(%digest, %error, "an active component can't be loaded");
+                continue;
+            }
+            Err(error) => {
+                tracing::error!(%error, "loading a component failed");
+                continue;
+            }
+        };
+        world = world.with_plugin(Arc::new(plugin));
+    }
+    Ok(world)
+}

@@ -1,0 +1,73 @@
+//! All registered systems in memory, so that the kill switch is one look-up away.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use assize_store::{StoreError, SystemRow};
+use parking_lot::RwLock;
+use serde_json::value::RawValue;
+
+use crate::system::System;
+
+/// A system with what every case of its needs ready-made.
+pub(crate) struct Registered {
+    pub(crate) system: System,
+    /// From 1, counted by changes.
+    pub(crate) version: u64,
+    /// Its JSON, for `context.system`.
+    pub(crate) json: Box<RawValue>,
+    pub(crate) stopped: bool,
+}
+
+impl Registered {
+    pub(crate) fn new(system: System, version: u64) -> serde_json::Result<Self> {
+        let json = serde_json::value::to_raw_value(&system)?;
+        let stopped = system.stopped.is_some();
+        Ok(Self { system, version, json, stopped })
+    }
+}
+
+/// By tenant and id.
+#[derive(Default)]
+pub(crate) struct Systems {
+    map: RwLock<HashMap<String, HashMap<String, Arc<Registered>>>>,
+}
+
+impl Systems {
+    pub(crate) fn load(&self, rows: Vec<SystemRow>) -> Result<(), StoreError> {
+        for row in rows {
+            let corrupt = |error: serde_json::Error| StoreError::Corrupt {
+                record: format!("system {}", row.id),
+                detail: error.to_string(),
+            };
+            let system: System = serde_json::from_slice(&row.bytes).map_err(corrupt)?;
+            self.put(Registered::new(system, row.version).map_err(corrupt)?);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn get(&self, tenant: &str, id: &str) -> Option<Arc<Registered>> {
+        self.map.read().get(tenant)?.get(id).cloned()
+    }
+
+    pub(crate) fn put(&self, registered: Registered) -> Arc<Registered> {
+        let registered = Arc::new(registered);
+        let (tenant, id) = (registered.system.tenant.clone(), registered.system.id.clone());
+        self.map.write().entry(tenant).or_default().insert(id, Arc::clone(&registered));
+        registered
+    }
+
+    /// Of one tenant, by id.
+    pub(crate) fn list(&self, tenant: &str) -> Vec<Arc<Registered>> {
+        let mut list: Vec<_> = self.map.read().get(tenant).into_iter().flat_map(HashMap::values).cloned().collect();
+        list.sort_by(|a, b| a.system.id.cmp(&b.system.id));
+        list
+    }
+
+    /// How many there are, and how many of them are stopped.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let map = self.map.read();
+        let all = map.values().flat_map(HashMap::values);
+        all.fold((0, 0), |(all, stopped), registered| (all + 1, stopped + usize::from(registered.stopped)))
+    }
+}

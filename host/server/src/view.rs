@@ -1,0 +1,148 @@
+//! How a decision is shown.
+
+use assize_kernel::{Layer, NamedFinding, Outcome, PlannedEffect, Record, Run, Skipped, Thresholds};
+use assize_ledger::{Digest, Timestamp};
+use assize_sandbox::contract::Verdict;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// Where it stands in the ledger.
+#[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
+pub(crate) struct Place {
+    /// From 0, without gaps.
+    pub(crate) seq: u64,
+    /// SHA-256(0x00 ‖ entry).
+    #[schema(value_type = String)]
+    pub(crate) entry_hash: Digest,
+}
+
+#[derive(Serialize)]
+pub(crate) struct RiskView {
+    score: f64,
+    confidence: f64,
+}
+
+/// A plugin's part, without its output: that is in the record.
+#[derive(Serialize)]
+pub(crate) struct PluginView<'a> {
+    package: &'a str,
+    version: Option<String>,
+    digest: Option<Digest>,
+    kind: Option<&'static str>,
+    binding: &'a str,
+    layer: &'a str,
+    weight: f64,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    fuel: u64,
+    peak_memory: u64,
+    duration_us: u64,
+    output_hash: Option<Digest>,
+}
+
+impl<'a> From<&'a Run> for PluginView<'a> {
+    fn from(run: &'a Run) -> Self {
+        Self {
+            package: run.package.as_str(),
+            version: run.version.as_ref().map(ToString::to_string),
+            digest: run.digest,
+            kind: run.kind.map(assize_registry::Kind::as_str),
+            binding: &run.binding,
+            layer: &run.layer,
+            weight: run.weight,
+            status: run.status.as_str(),
+            error: run.error.as_deref(),
+            fuel: run.fuel,
+            peak_memory: run.peak_memory,
+            duration_us: run.duration_us,
+            output_hash: run.output_hash,
+        }
+    }
+}
+
+/// A planned effect, and what became of it.
+#[derive(Serialize)]
+pub(crate) struct EffectView<'a> {
+    #[serde(flatten)]
+    planned: &'a PlannedEffect,
+    state: &'static str,
+}
+
+#[derive(Serialize)]
+struct PolicyView<'a> {
+    snapshot: Digest,
+    layers: &'a [Layer],
+}
+
+#[derive(Serialize)]
+struct TimesView {
+    received: Timestamp,
+    decided: Timestamp,
+    occurred_at: Timestamp,
+    rules_as_of: Timestamp,
+}
+
+/// A decision.
+#[derive(Serialize)]
+pub(crate) struct DecisionView<'a> {
+    id: &'a str,
+    verdict: Verdict,
+    reason: &'a str,
+    risk: RiskView,
+    findings: &'a [NamedFinding],
+    plugins: Vec<PluginView<'a>>,
+    skipped: &'a [Skipped],
+    effects: Vec<EffectView<'a>>,
+    policy: PolicyView<'a>,
+    thresholds: Thresholds,
+    kill_switch: bool,
+    tenant: &'a str,
+    system: Option<&'a str>,
+    environment: &'a str,
+    kind: &'a str,
+    times: TimesView,
+    ledger: Place,
+    /// The exact record, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<&'a RawValue>,
+    /// The exact input, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<&'a RawValue>,
+}
+
+impl<'a> DecisionView<'a> {
+    pub(crate) fn new(record: &'a Record, ledger: Place) -> Self {
+        let Outcome { verdict, reason, risk, thresholds, kill_switch, findings, .. } = &record.outcome;
+        Self {
+            id: &record.identity.id,
+            verdict: *verdict,
+            reason,
+            risk: RiskView { score: risk.score, confidence: risk.confidence },
+            findings,
+            plugins: record.plugins.iter().map(PluginView::from).collect(),
+            skipped: &record.skipped,
+            effects: record.effects.iter().map(|planned| EffectView { planned, state: "planned" }).collect(),
+            policy: PolicyView { snapshot: record.policy.snapshot, layers: &record.policy.layers },
+            thresholds: *thresholds,
+            kill_switch: *kill_switch,
+            tenant: &record.identity.tenant,
+            system: record.identity.system.as_deref(),
+            environment: &record.identity.environment,
+            kind: &record.identity.kind,
+            times: TimesView {
+                received: record.times.received,
+                decided: record.times.decided,
+                occurred_at: record.times.occurred_at,
+                rules_as_of: record.times.rules_as_of,
+            },
+            ledger,
+            record: None,
+            input: None,
+        }
+    }
+
+    pub(crate) fn with_bytes(self, record: &'a RawValue, input: Option<&'a RawValue>) -> Self {
+        Self { record: Some(record), input, ..self }
+    }
+}
