@@ -60,3 +60,56 @@ pub fn merge<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> Merged {
     }
     merged
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn threshold() -> impl Strategy<Value = Option<f64>> {
+        proptest::option::of((0_u32..=20).prop_map(|half| f64::from(half) / 2.0))
+    }
+
+    fn policy() -> impl Strategy<Value = Policy> {
+        let thresholds = (threshold(), threshold(), threshold())
+            .prop_map(|(warn, review, block)| Thresholds { warn, review, block });
+        let by_environment = proptest::collection::btree_map(
+            proptest::sample::select(&Environment::ALL[..]),
+            thresholds,
+            0..=3,
+        );
+        let limits = proptest::option::of((1_u64..100, 1_u64..100))
+            .prop_map(|limits| limits.map(|(fuel, memory_bytes)| Limits { fuel, memory_bytes }));
+        (by_environment, any::<bool>(), limits).prop_map(|(thresholds, blocks, limits)| Policy {
+            thresholds,
+            on_failure: if blocks { FailurePolicy::Block } else { FailurePolicy::Review },
+            limits,
+            ..Policy::default()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_further_policy_never_relaxes_a_field(
+            policies in proptest::collection::vec(policy(), 0..4),
+            further in policy(),
+            score in 0.0..=10.0_f64,
+        ) {
+            let before = merge(&policies);
+            let after = merge(policies.iter().chain([&further]));
+            for environment in Environment::ALL {
+                let verdict = |merged: &Merged| merged.thresholds(environment).verdict(score);
+                prop_assert!(verdict(&after) >= verdict(&before));
+            }
+            prop_assert!(after.on_failure >= before.on_failure);
+            if let (Some(after), Some(before)) = (after.limits, before.limits) {
+                prop_assert!(after.fuel <= before.fuel && after.memory_bytes <= before.memory_bytes);
+            }
+        }
+
+        #[test]
+        fn the_order_of_layers_is_without_meaning(a in policy(), b in policy(), c in policy()) {
+            prop_assert_eq!(merge([&a, &b, &c]), merge([&c, &a, &b]));
+        }
+    }
+}

@@ -99,3 +99,35 @@ pub fn conclude(mut reasons: Vec<Reason>) -> Conclusion {
         None => Conclusion { verdict: Verdict::Allow, reason: "WITHIN_POLICY".to_owned(), reasons },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_strictest_reason_decides_and_a_rule_before_a_score() {
+        let conclusion = conclude(vec![
+            Reason::risk(Verdict::Block, "global"),
+            Reason::rule("WARNED", Verdict::Warn, "a", "global"),
+            Reason::rule("FORBIDDEN", Verdict::Block, "b", "tenant:t"),
+            Reason::failure(FailurePolicy::Review, "c", "global"),
+        ]);
+        assert_eq!((conclusion.verdict, conclusion.reason.as_str()), (Verdict::Block, "FORBIDDEN"));
+        let codes: Vec<&str> = conclusion.reasons.iter().map(|reason| reason.code.as_str()).collect();
+        assert_eq!(codes, ["FORBIDDEN", "RISK_ABOVE_BLOCK_THRESHOLD", "PLUGIN_FAILURE", "WARNED"]);
+    }
+
+    #[test]
+    fn a_failure_is_never_allowed() {
+        for policy in [FailurePolicy::Review, FailurePolicy::Block] {
+            assert!(conclude(vec![Reason::failure(policy, "a", "global")]).verdict >= Verdict::Review);
+            assert!(conclude(vec![Reason::no_policy(policy)]).verdict >= Verdict::Review);
+        }
+    }
+
+    #[test]
+    fn nothing_demanded_is_allowed() {
+        let quiet = vec![Reason::risk(Verdict::Allow, "global"), Reason::rule("FINE", Verdict::Allow, "a", "global")];
+        assert_eq!(conclude(quiet).reason, "WITHIN_POLICY");
+    }
+}

@@ -138,3 +138,32 @@ impl Policy {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(json: &str) -> String {
+        let policy: Policy = serde_json::from_str(json).unwrap();
+        policy.check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn says_which_field_is_wrong_and_how() {
+        let thresholds = refused(r#"{"thresholds":{"production":{"review":5,"block":4}}}"#);
+        assert_eq!(thresholds, "thresholds.production: review 5 is stricter than block 4; review must not exceed block");
+        let out_of_scale = refused(r#"{"thresholds":{"staging":{"block":11}}}"#);
+        assert_eq!(out_of_scale, "thresholds.staging.block 11: use a number from 0 to 10");
+        let twice = refused(r#"{"bindings":[{"name":"a","plugin":"x/y"},{"name":"a","plugin":"x/z"}]}"#);
+        assert!(twice.starts_with("bindings[1].name \"a\" is taken"));
+        let weight = refused(r#"{"bindings":[{"name":"a","plugin":"x/y","weight":-1}]}"#);
+        assert!(weight.starts_with("bindings[0].weight -1"));
+    }
+
+    #[test]
+    fn a_failure_policy_of_allow_cannot_be_written() {
+        assert!(serde_json::from_str::<Policy>(r#"{"on_failure":"allow"}"#).is_err());
+        let binding = r#"{"bindings":[{"name":"a","plugin":"x/y","on_failure":"warn"}]}"#;
+        assert!(serde_json::from_str::<Policy>(binding).is_err());
+    }
+}

@@ -15,8 +15,8 @@ pub struct Timestamp(u64);
 pub struct ParseTimestampError(String);
 
 impl Timestamp {
-    /// 9999-12-31T23:59:59.999Z, the last moment that RFC 3339 can write.
-    pub const MAX: Self = Self(253_402_300_799_999);
+    /// 9999-12-30T22:00:00.000Z, the last moment that RFC 3339 can write whatever the offset.
+    pub const MAX: Self = Self(253_402_207_200_000);
 
     /// From milliseconds since the epoch; none past [`Timestamp::MAX`].
     pub fn from_millis(millis: u64) -> Option<Self> {
@@ -84,6 +84,12 @@ mod tests {
         let moment: Timestamp = "2025-02-02".parse().unwrap();
         assert_eq!(moment.to_string(), "2025-02-02T00:00:00.000Z");
         assert_eq!("2025-02-01T21:00:00-03:00".parse(), Ok(moment));
+    }
+
+    #[test]
+    fn the_last_moment_can_be_written() {
+        assert_eq!(Timestamp::MAX.to_string(), "9999-12-30T22:00:00.000Z");
+        assert_eq!(Timestamp::MAX.to_string().parse(), Ok(Timestamp::MAX));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// A problem (RFC 9457) with the field concerned.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// Which kind of problem: a stable URI reference.
     #[serde(rename = "type")]
     kind: String,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use assize_kernel::{Comparison, Input, Record, Snapshot, compare, decide};
+use assize_kernel::{Comparison, Input, Record, RunStatus, Snapshot, WhySkipped, compare, decide};
 use assize_ledger::Digest;
 use assize_sandbox::{Plugin, Sandbox};
 use assize_store::{Reader, StoreError};
@@ -56,9 +56,11 @@ pub async fn replay(
         Input::from_bytes(&input).map_err(|error| ReplayError::Unreadable("the input", error.to_string()))?;
     let hash = record.policy.snapshot;
     let bytes = reader.snapshot(&hash).await?.ok_or_else(|| ReplayError::Incomplete(format!("snapshot {hash}")))?;
-    let plugins = archived(reader, sandbox, &record, loaded).await?;
-    let snapshot = Snapshot::from_bytes(bytes.into(), |digest| plugins.get(&digest).cloned())
-        .map_err(|error| ReplayError::Unreadable("the snapshot", error.to_string()))?;
+    let unreadable = |error: assize_kernel::SnapshotError| ReplayError::Unreadable("the snapshot", error.to_string());
+    let bytes: Arc<[u8]> = bytes.into();
+    let bare = Snapshot::from_bytes(Arc::clone(&bytes), |_| None).map_err(unreadable)?;
+    let plugins = archived(reader, sandbox, &needed(&record, &bare), loaded).await?;
+    let snapshot = Snapshot::from_bytes(bytes, |digest| plugins.get(&digest).cloned()).map_err(unreadable)?;
     if snapshot.hash() != hash {
         return Err(ReplayError::Unreadable("the snapshot", format!("it hashes to {}, not {hash}", snapshot.hash())));
     }
@@ -69,18 +71,31 @@ pub async fn replay(
     Ok(Replay { id: id.to_owned(), verdict: record.outcome.verdict.to_string(), comparison })
 }
 
-/// The components that took part, by digest. Whether a version is yanked or retired by now doesn't matter.
+/// The components that took part, and those of actions that weren't asked for the verdict alone: another verdict would ask
+/// them. A plugin that was missing then stays away, so that its binding fails again, as it did.
+fn needed(record: &Record, snapshot: &Snapshot) -> Vec<Digest> {
+    let ran = record.plugins.iter().filter(|run| run.status != RunStatus::Missing).filter_map(|run| run.digest);
+    let waiting = record.skipped.iter().filter(|skipped| skipped.reason == WhySkipped::OtherVerdict);
+    let of_waiting = waiting.filter_map(|skipped| {
+        let bound = snapshot
+            .bindings()
+            .iter()
+            .find(|bound| bound.layer == skipped.layer && bound.binding.name == skipped.binding)?;
+        let candidate = bound.candidates.iter().find(|candidate| Some(&candidate.version) == skipped.version.as_ref())?;
+        Some(candidate.digest)
+    });
+    ran.chain(of_waiting).collect()
+}
+
+/// Loads components by digest. Whether a version is yanked or retired by now doesn't matter.
 async fn archived(
     reader: &Reader,
     sandbox: &Sandbox,
-    record: &Record,
+    digests: &[Digest],
     loaded: impl Fn(Digest) -> Option<Arc<Plugin>>,
 ) -> Result<HashMap<Digest, Arc<Plugin>>, ReplayError> {
     let mut plugins = HashMap::new();
-    // A plugin that was missing then stays away: its binding fails again, as it did.
-    let took_part = record.plugins.iter().filter(|run| run.status != assize_kernel::RunStatus::Missing);
-    // Those that were passed over for the verdict alone may be asked for again and must be found.
-    for digest in took_part.filter_map(|run| run.digest) {
+    for &digest in digests {
         if plugins.contains_key(&digest) {
             continue;
         }

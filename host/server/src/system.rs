@@ -6,43 +6,56 @@ use serde_json::value::RawValue;
 
 use crate::problem::Problem;
 
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $($variant:ident = $word:literal),* $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-        #[allow(missing_docs)]
-        pub(crate) enum $name { $(#[serde(rename = $word)] $variant),* }
-
-        impl $name {
-            pub(crate) const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),* }
-            }
-        }
-    };
+/// Whether and how it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub(crate) enum Status {
+    Design,
+    Active,
+    Degraded,
+    Maintenance,
+    Suspended,
+    EmergencyStop,
 }
 
-words! {
-    /// Whether and how it runs.
-    Status {
-        Design = "design", Active = "active", Degraded = "degraded", Maintenance = "maintenance",
-        Suspended = "suspended", EmergencyStop = "emergency_stop",
-    }
+/// NIST AI RMF, MAP 1.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub(crate) enum Phase {
+    PlanAndDesign,
+    CollectAndProcessData,
+    BuildAndUseModel,
+    VerifyAndValidate,
+    DeployAndUse,
+    OperateAndMonitor,
 }
 
-words! {
-    /// NIST AI RMF, MAP 1.1.
-    Phase {
-        PlanAndDesign = "plan_and_design", CollectData = "collect_and_process_data", Build = "build_and_use_model",
-        Verify = "verify_and_validate", Deploy = "deploy_and_use", Operate = "operate_and_monitor",
-    }
-}
-
-words! {
-    /// The four levels of Regulation (EU) 2024/1689.
-    RiskClass { Minimal = "minimal", Limited = "limited", High = "high", Unacceptable = "unacceptable" }
+/// The four levels of Regulation (EU) 2024/1689.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub(crate) enum RiskClass {
+    Minimal,
+    Limited,
+    High,
+    Unacceptable,
 }
 
 impl Status {
+    /// As JSON writes it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Design => "design",
+            Self::Active => "active",
+            Self::Degraded => "degraded",
+            Self::Maintenance => "maintenance",
+            Self::Suspended => "suspended",
+            Self::EmergencyStop => "emergency_stop",
+        }
+    }
+
     /// Which changes are legal by themselves. Into and out of emergency stop there are ways of their own.
     fn may_become(self, next: Self) -> bool {
         use Status::{Active, Degraded, Design, EmergencyStop, Maintenance, Suspended};

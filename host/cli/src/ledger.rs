@@ -1,0 +1,310 @@
+//! `assize ledger …`: on a data directory, beside a running server or without one, or through a server.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use assize_ledger::{Digest, EntryRef};
+use assize_store::{Progress, Store, VerifyOptions};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::client::Connection;
+use crate::output::{self, Ended, clean, short};
+
+/// Check and read what was recorded.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Recompute everything from what is stored, and name whatever isn't as it was recorded
+    Verify(Verify),
+    /// List entries
+    Show(Show),
+}
+
+/// Recompute everything from what is stored.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    /// The data directory; without it, the server is asked
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// First entry to check; without it, the whole ledger is
+    #[arg(long, value_name = "SEQ")]
+    from: Option<u64>,
+    /// Last entry to check
+    #[arg(long, value_name = "SEQ")]
+    to: Option<u64>,
+    /// Number of entries of an earlier report, to see that nothing was cut off since
+    #[arg(long, value_name = "N", requires = "expected_root", requires = "data")]
+    expected_size: Option<u64>,
+    /// Root of the tree in that report
+    #[arg(long, value_name = "HASH", requires = "expected_size")]
+    expected_root: Option<Digest>,
+}
+
+/// List entries.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Show {
+    /// The data directory; without it, the server is asked
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// First entry
+    #[arg(long, default_value_t = 0, value_name = "SEQ")]
+    from: u64,
+    /// How many
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    limit: u32,
+}
+
+/// Carries out one of them.
+pub(crate) fn run(command: Command, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
+    match command {
+        Command::Verify(arguments) => verify(&arguments, connection, json),
+        Command::Show(arguments) => show(&arguments, connection, json),
+    }
+}
+
+/// What is shown of a report, from a server or our own.
+#[derive(Deserialize)]
+struct Report {
+    origin: Option<String>,
+    from: u64,
+    entries: u64,
+    decisions: u64,
+    payloads: u64,
+    components: u64,
+    tiles: u64,
+    heads: u64,
+    times: Option<Times>,
+    last: Option<String>,
+    root: Option<String>,
+    faults: Faults,
+    notes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Times {
+    first: String,
+    last: String,
+}
+
+#[derive(Deserialize)]
+struct Faults {
+    first: Vec<Fault>,
+    count: u64,
+}
+
+#[derive(Deserialize)]
+struct Fault {
+    record: String,
+    field: String,
+    found: String,
+    expected: String,
+}
+
+fn verify(arguments: &Verify, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
+    let started = Instant::now();
+    let text = match &arguments.data {
+        Some(data) => serde_json::to_string_pretty(&verify_directory(data, arguments)?)?,
+        None => {
+            let call = connection.get("/v1/ledger/verify");
+            call.query("from", arguments.from).query("to", arguments.to).send()?.text()?.to_owned()
+        }
+    };
+    let report: Report = serde_json::from_str(&text)?;
+    if json {
+        output::line(&text)?;
+    } else {
+        print_report(&report, started.elapsed())?;
+    }
+    Ok(if report.faults.count == 0 { Ended::Fine } else { Ended::Failed })
+}
+
+fn verify_directory(data: &std::path::Path, arguments: &Verify) -> anyhow::Result<assize_ledger::Report> {
+    let expected = arguments.expected_size.zip(arguments.expected_root);
+    let options = VerifyOptions { from: arguments.from, to: arguments.to, expected };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let reader = Store::open_read_only(data).await?;
+        let mut meter = Meter::new();
+        let report = reader.verify(options, |progress| meter.show(progress)).await;
+        meter.clear();
+        reader.close().await;
+        Ok(report?)
+    })
+}
+
+/// Progress on stderr, for people who wait.
+struct Meter {
+    shown: Option<Instant>,
+    started: Instant,
+    watched: bool,
+}
+
+/// A check that is over sooner needs no meter.
+const WORTH_SHOWING: Duration = Duration::from_millis(500);
+
+impl Meter {
+    fn new() -> Self {
+        Self { shown: None, started: Instant::now(), watched: io::stderr().is_terminal() }
+    }
+
+    fn show(&mut self, Progress { done, total }: Progress) {
+        let due = self.shown.map_or(self.started + WORTH_SHOWING, |shown| shown + Duration::from_millis(100));
+        if !self.watched || Instant::now() < due {
+            return;
+        }
+        self.shown = Some(Instant::now());
+        let percent = done.saturating_mul(100) / total.max(1);
+        // Progress that can't be shown is no reason to stop checking.
+        let _ = write!(io::stderr(), "\rchecked {done} of {total} entries ({percent} %)");
+    }
+
+    fn clear(&self) {
+        if self.shown.is_some() {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+fn print_report(report: &Report, took: Duration) -> anyhow::Result<()> {
+    let mut table = output::table(["", ""]);
+    let mut row = |name: &str, value: String| {
+        table.add_row([name.to_owned(), value]);
+    };
+    row("log", report.origin.as_deref().map_or_else(|| "-".to_owned(), clean));
+    let last = report.from.saturating_add(report.entries).saturating_sub(1);
+    row("entries", format!("{} ({} to {last})", report.entries, report.from));
+    if let Some(Times { first, last }) = &report.times {
+        row("recorded", format!("{} to {}", clean(first), clean(last)));
+    }
+    row("decisions", report.decisions.to_string());
+    row("payloads and records", report.payloads.to_string());
+    row("components and other rows", report.components.to_string());
+    row("tiles, heads", format!("{}, {}", report.tiles, report.heads));
+    if let Some(hash) = &report.last {
+        row("hash of the last entry", clean(hash));
+    }
+    if let Some(root) = &report.root {
+        row("root of the tree", clean(root));
+    }
+    row("took", format!("{took:.1?}"));
+    output::print(&table, "")?;
+    for note in &report.notes {
+        output::line(format_args!("note: {}", clean(note)))?;
+    }
+    let Faults { first, count } = &report.faults;
+    for Fault { record, field, found, expected } in first {
+        output::line(format_args!(
+            "FAULT {}: {}: found {}, expected {}",
+            clean(record),
+            clean(field),
+            clean(found),
+            clean(expected)
+        ))?;
+    }
+    match count {
+        0 => output::line("verified: everything is as it was recorded"),
+        1 => output::line("NOT VERIFIED: 1 fault"),
+        count => output::line(format_args!("NOT VERIFIED: {count} faults, the first {} shown", first.len())),
+    }
+}
+
+/// An entry, as the server lists it.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    seq: u64,
+    hash: String,
+    previous: String,
+    kind: String,
+    subject: String,
+    tenant: Option<String>,
+    time: String,
+    facts: Box<RawValue>,
+    input_commitment: Option<String>,
+    record_commitment: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entries {
+    entries: Vec<Entry>,
+    next: Option<u64>,
+}
+
+fn show(arguments: &Show, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
+    let Show { data, from, limit } = arguments;
+    let listing: Entries = match data {
+        Some(data) => entries_of(data, *from, *limit)?,
+        None => {
+            let reply = connection.get("/v1/ledger/entries").query("from", Some(from)).query("limit", Some(limit)).send()?;
+            if json {
+                output::line(reply.text()?)?;
+                return Ok(Ended::Fine);
+            }
+            reply.read()?
+        }
+    };
+    if json {
+        output::json(&listing)?;
+        return Ok(Ended::Fine);
+    }
+    let mut table = output::table(["seq", "time", "kind", "tenant", "subject", "hash", "verdict"]);
+    for entry in &listing.entries {
+        table.add_row([
+            entry.seq.to_string(),
+            clean(&entry.time),
+            clean(&entry.kind),
+            entry.tenant.as_deref().map_or_else(|| "-".to_owned(), clean),
+            clean(&entry.subject),
+            short(&entry.hash).to_owned(),
+            clean(&verdict(&entry.facts)),
+        ]);
+    }
+    output::print(&table, "There are no entries from there on.")?;
+    if let Some(next) = listing.next {
+        output::line(format_args!("more: --from {next}"))?;
+    }
+    Ok(Ended::Fine)
+}
+
+/// A decision's verdict, out of its facts.
+fn verdict(facts: &RawValue) -> String {
+    #[derive(Deserialize)]
+    struct Facts {
+        verdict: Option<String>,
+    }
+    serde_json::from_str::<Facts>(facts.get()).ok().and_then(|facts| facts.verdict).unwrap_or_default()
+}
+
+fn entries_of(data: &std::path::Path, from: u64, limit: u32) -> anyhow::Result<Entries> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut rows = runtime.block_on(async {
+        let reader = Store::open_read_only(data).await?;
+        // One more than asked for tells whether there are more.
+        let rows = reader.entries(None, from, limit.saturating_add(1)).await;
+        reader.close().await;
+        rows
+    })?;
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next = rows.last().filter(|_| more).map(|row| row.seq + 1);
+    let entry = |row: &assize_store::EntryRow| {
+        let entry = EntryRef::decode(&row.bytes)?;
+        anyhow::Ok(Entry {
+            seq: row.seq,
+            hash: row.hash.to_string(),
+            previous: entry.previous.to_string(),
+            kind: entry.kind.to_owned(),
+            subject: entry.subject.to_owned(),
+            tenant: row.tenant.clone(),
+            time: entry.time.to_string(),
+            facts: RawValue::from_string(String::from_utf8(entry.facts.to_vec())?)?,
+            input_commitment: entry.input.map(|commitment| commitment.to_string()),
+            record_commitment: entry.record.map(|commitment| commitment.to_string()),
+        })
+    };
+    let entries = rows.iter().map(|row| {
+        let failed = |error: anyhow::Error| error.context(format!("entry {} can't be read; run `assize ledger verify`", row.seq));
+        entry(row).map_err(failed)
+    });
+    Ok(Entries { entries: entries.collect::<anyhow::Result<_>>()?, next })
+}

@@ -1,0 +1,122 @@
+//! The `assize` binary: a server, and everything that people and scripts ask of it.
+//!
+//! One file a command group. Commands that work on a server go through [`client`]; `ledger` and `replay` also work on a
+//! data directory, beside a running server or without one; `plugin pack`, `plugin inspect` and `evaluate` need neither.
+//!
+//! Exit codes: 0 fine, 1 a check failed or a request was refused, 2 usage.
+
+mod client;
+mod decide;
+mod evaluate;
+mod key;
+mod ledger;
+mod output;
+mod plugin;
+mod policy;
+mod replay;
+mod serve;
+mod system;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use client::Connection;
+use output::{Ended, Usage};
+
+/// Judges cases with WebAssembly plugins, and keeps a record of every judgment that anyone can check and try again.
+#[derive(Debug, Parser)]
+#[command(name = "assize", version, propagate_version = true, max_term_width = 100)]
+struct Arguments {
+    #[command(flatten)]
+    connection: Connection,
+    /// Print JSON instead of tables
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server
+    Serve(serve::Arguments),
+    /// Have a case judged
+    Decide(decide::Arguments),
+    /// Make, look into, publish and list packages
+    #[command(subcommand)]
+    Plugin(plugin::Command),
+    /// Read and replace policies
+    #[command(subcommand)]
+    Policy(policy::Command),
+    /// Register AI systems, stop and resume them
+    #[command(subcommand)]
+    System(system::Command),
+    /// Check and read what was recorded
+    #[command(subcommand)]
+    Ledger(ledger::Command),
+    /// Judge a recorded case again with the same plugins, and compare
+    Replay(replay::Arguments),
+    /// Make and revoke API keys
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Measure a risk agent on labelled prompts, in the real sandbox
+    Evaluate(evaluate::Arguments),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let error = match run(arguments) {
+        Ok(Ended::Fine) => return ExitCode::SUCCESS,
+        Ok(Ended::Failed) => return ExitCode::from(1),
+        Err(error) => error,
+    };
+    // Whoever reads our output has read enough.
+    if output::is_broken_pipe(&error) {
+        return ExitCode::SUCCESS;
+    }
+    // Nobody is left to be told if this fails.
+    let _ = writeln!(io::stderr(), "error: {}", output::clean_lines(&format!("{error:#}")));
+    ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<Ended> {
+    let Arguments { connection, json, command } = arguments;
+    if let Command::Serve(arguments) = command {
+        return serve::run(arguments);
+    }
+    output::log(output::LogFormat::Text, "warn")?;
+    match command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Decide(arguments) => decide::run(arguments, &connection, json),
+        Command::Plugin(command) => plugin::run(command, &connection, json),
+        Command::Policy(command) => policy::run(command, &connection, json),
+        Command::System(command) => system::run(command, &connection, json),
+        Command::Ledger(command) => ledger::run(command, &connection, json),
+        Command::Replay(arguments) => replay::run(&arguments, &connection, json),
+        Command::Key(command) => key::run(command, &connection, json),
+        Command::Evaluate(arguments) => evaluate::run(&arguments, json),
+        Command::Completions { shell } => {
+            // `generate` panics where it can't write: let it write to memory.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "assize", &mut script);
+            io::stdout().lock().write_all(&script)?;
+            Ok(Ended::Fine)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

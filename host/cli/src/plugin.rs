@@ -1,0 +1,316 @@
+//! `assize plugin …`: packages, from a compiler's output to the registry of a server.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use assize_registry::Package;
+use serde::{Deserialize, Serialize};
+
+use crate::client::{Connection, segment};
+use crate::output::{self, Ended, Usage, bytes, clean, short};
+
+/// Make, look into, publish and list packages.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Make a package of a core module or component, and its manifest
+    Pack {
+        /// The .wasm file that the compiler wrote
+        module: PathBuf,
+        /// The manifest
+        #[arg(long, default_value = "assize.toml", value_name = "FILE")]
+        manifest: PathBuf,
+        /// Where to write the package
+        #[arg(long, short, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Show what a package says of itself and asks for
+    Inspect {
+        /// The package
+        file: PathBuf,
+    },
+    /// Publish packages; a published version never changes
+    Publish {
+        /// The packages
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Activate each as well, so that bindings find it
+        #[arg(long)]
+        activate: bool,
+    },
+    /// List published versions
+    List,
+    /// Let bindings use a published version
+    Activate {
+        /// namespace/name@version
+        version: PackageVersion,
+        /// For the record
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Take a version out of use for now
+    Deactivate {
+        /// namespace/name@version
+        version: PackageVersion,
+        /// For the record
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Withdraw a version for good; replays still find it
+    Yank {
+        /// namespace/name@version
+        version: PackageVersion,
+        /// For the record
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+}
+
+/// `namespace/name@version`.
+#[derive(Debug, Clone)]
+pub(crate) struct PackageVersion {
+    package: String,
+    version: String,
+}
+
+impl std::str::FromStr for PackageVersion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || format!("{text:?} isn't namespace/name@version, e.g. br/election-content@1.4.0");
+        let (package, version) = text.split_once('@').ok_or_else(wrong)?;
+        package.parse::<assize_registry::PackageName>().map_err(|error| error.to_string())?;
+        if version.is_empty() {
+            return Err(wrong());
+        }
+        Ok(Self { package: package.to_owned(), version: version.to_owned() })
+    }
+}
+
+impl PackageVersion {
+    fn path(&self, step: &str) -> String {
+        // The name was parsed: its one slash separates two segments.
+        format!("/v1/plugins/{}/{}/{step}", self.package, segment(&self.version))
+    }
+}
+
+/// Carries out one of them.
+pub(crate) fn run(command: Command, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
+    match command {
+        Command::Pack { module, manifest, output } => pack(&module, &manifest, &output, json),
+        Command::Inspect { file } => {
+            show(&inspect(&fs::read(&file).with_context(|| format!("{} can't be read", file.display()))?)?, json)
+        }
+        Command::Publish { files, activate } => publish(&files, activate, connection, json),
+        Command::List => list(connection, json),
+        Command::Activate { version, reason } => step(connection, &version, "activate", reason, json),
+        Command::Deactivate { version, reason } => step(connection, &version, "deactivate", reason, json),
+        Command::Yank { version, reason } => step(connection, &version, "yank", Some(reason), json),
+    }
+}
+
+fn pack(module: &Path, manifest: &Path, output: &Path, json: bool) -> anyhow::Result<Ended> {
+    let bytes = fs::read(module).with_context(|| format!("{} can't be read", module.display()))?;
+    let text = fs::read_to_string(manifest).with_context(|| format!("{} can't be read", manifest.display()))?;
+    let package = assize_registry::pack(&bytes, &text).with_context(|| module.display().to_string())?;
+    // Nothing is written that a host wouldn't take.
+    let inspected = inspect(&package).with_context(|| module.display().to_string())?;
+    fs::write(output, &package).with_context(|| format!("{} can't be written", output.display()))?;
+    show(&inspected, json)?;
+    if !json {
+        output::line(format_args!("\nWritten to {}. Next: assize plugin publish {0} --activate", output.display()))?;
+    }
+    Ok(Ended::Fine)
+}
+
+fn inspect(package: &[u8]) -> anyhow::Result<Package> {
+    Ok(assize_registry::inspect(package)?)
+}
+
+fn show(package: &Package, json: bool) -> anyhow::Result<Ended> {
+    if json {
+        output::json(package)?;
+        return Ok(Ended::Fine);
+    }
+    let manifest = &package.manifest;
+    let everywhere = |list: &[String]| if list.is_empty() { "all".to_owned() } else { clean(&list.join(", ")) };
+    let scope = &manifest.scope;
+    let imports = package.imports.iter().map(|import| format!("{} ({})", import.name, import.why)).collect::<Vec<_>>();
+    let may = manifest.may.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
+    let mut table = output::table(["", ""]);
+    let rows = [
+        ("package", format!("{}@{}", manifest.name, manifest.version)),
+        ("digest", package.digest.to_string()),
+        ("title", clean(&manifest.title)),
+        ("description", clean(&manifest.description)),
+        ("kind", package.kind.to_string()),
+        ("contract", package.contract.to_string()),
+        ("size", bytes(package.size)),
+        ("in force", manifest.effective.to_string()),
+        ("jurisdictions", everywhere(&scope.jurisdictions)),
+        ("sectors", everywhere(&scope.sectors)),
+        ("kinds of case", everywhere(&scope.kinds)),
+        ("references", clean(&manifest.references.iter().map(|norm| norm.title.as_str()).collect::<Vec<_>>().join("; "))),
+        ("authors", clean(&manifest.authors.join(", "))),
+        ("licence", clean(&manifest.license)),
+        ("limits", format!("fuel {}, memory {}", manifest.limits.fuel, bytes(manifest.limits.memory_bytes))),
+        ("may plan", may),
+        ("imports", if imports.is_empty() { "nothing".to_owned() } else { clean(&imports.join(", ")) }),
+        ("exports", clean(&package.exports.join(", "))),
+        ("parts", format!("{} core modules, {} functions", package.core_modules, package.functions)),
+        ("memory at start", bytes(package.memory_bytes)),
+    ];
+    for (name, value) in rows {
+        if !value.is_empty() {
+            table.add_row([name.to_owned(), value]);
+        }
+    }
+    output::print(&table, "")?;
+    Ok(Ended::Fine)
+}
+
+#[derive(Deserialize)]
+struct Published {
+    name: String,
+    version: String,
+    digest: String,
+    kind: String,
+}
+
+fn publish(files: &[PathBuf], activate: bool, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
+    let mut table = output::table(["package", "version", "digest", "kind", "size", ""]);
+    let mut replies: Vec<serde_json::Value> = Vec::new();
+    for file in files {
+        let component = fs::read(file).with_context(|| format!("{} can't be read", file.display()))?;
+        let size = u64::try_from(component.len()).unwrap_or(u64::MAX);
+        let reply = connection.post_component("/v1/plugins", component).send();
+        let reply = reply.with_context(|| file.display().to_string())?;
+        let published: Published = reply.read()?;
+        let mut state = if reply.is_new() { "published" } else { "published before" }.to_owned();
+        if activate {
+            let version = PackageVersion { package: published.name.clone(), version: published.version.clone() };
+            connection.post(version.path("activate"), "{}").send().with_context(|| file.display().to_string())?;
+            state.push_str(", active");
+        }
+        replies.push(reply.read()?);
+        table.add_row([
+            clean(&published.name),
+            clean(&published.version),
+            short(&published.digest).to_owned(),
+            clean(&published.kind),
+            bytes(size),
+            state,
+        ]);
+    }
+    if json {
+        output::json(&replies)?;
+    } else {
+        output::print(&table, "")?;
+        if !activate {
+            output::line("Next: assize plugin activate NAME@VERSION, so that bindings find it")?;
+        }
+    }
+    Ok(Ended::Fine)
+}
+
+#[derive(Deserialize)]
+struct Listing {
+    plugins: Vec<Listed>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    name: String,
+    version: String,
+    digest: String,
+    kind: String,
+    state: String,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    effective: Effective,
+}
+
+#[derive(Deserialize, Default)]
+struct Effective {
+    from: Option<String>,
+    to: Option<String>,
+}
+
+impl std::fmt::Display for Effective {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (&self.from, &self.to) {
+            (None, None) => f.write_str("always"),
+            (Some(from), None) => write!(f, "from {from}"),
+            (None, Some(to)) => write!(f, "until {to}"),
+            (Some(from), Some(to)) => write!(f, "from {from} until {to}"),
+        }
+    }
+}
+
+fn list(connection: &Connection, json: bool) -> anyhow::Result<Ended> {
+    let reply = connection.get("/v1/plugins").send()?;
+    if json {
+        output::line(reply.text()?)?;
+        return Ok(Ended::Fine);
+    }
+    let listing: Listing = reply.read()?;
+    let mut table = output::table(["package", "version", "state", "in force", "kind", "digest", "title"]);
+    for plugin in &listing.plugins {
+        table.add_row([
+            clean(&plugin.name),
+            clean(&plugin.version),
+            clean(&plugin.state),
+            clean(&plugin.effective.to_string()),
+            clean(&plugin.kind),
+            short(&plugin.digest).to_owned(),
+            clean(&plugin.title),
+        ]);
+    }
+    output::print(&table, "Nothing is published. Next: assize plugin publish FILE --activate")?;
+    Ok(Ended::Fine)
+}
+
+#[derive(Serialize)]
+struct Step {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+fn step(
+    connection: &Connection,
+    version: &PackageVersion,
+    step: &str,
+    reason: Option<String>,
+    json: bool,
+) -> anyhow::Result<Ended> {
+    if reason.as_deref().is_some_and(|reason| reason.trim().is_empty()) {
+        return Err(Usage("--reason is empty: say why, for the record".to_owned()).into());
+    }
+    let reply = connection.post(version.path(step), serde_json::to_vec(&Step { reason })?).send()?;
+    if json {
+        output::line(reply.text()?)?;
+    } else {
+        let done = match step {
+            "yank" => "is yanked: no binding uses it any more, replays still find it",
+            "deactivate" => "is inactive: no binding uses it until it is activated again",
+            _ => "is active",
+        };
+        output::line(format_args!("{}@{} {done}", version.package, clean(&version.version)))?;
+    }
+    Ok(Ended::Fine)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_named_in_full() {
+        let version: PackageVersion = "br/election-content@1.4.0".parse().unwrap();
+        assert_eq!(version.path("yank"), "/v1/plugins/br/election-content/1.4.0/yank");
+        for text in ["br/election-content", "election-content@1.0.0", "br/election-content@", "../x@1.0.0"] {
+            assert!(text.parse::<PackageVersion>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What an entry is about.
+
+use std::fmt;
+
+/// The kind of an entry. Its text is what is written, so a reader of today can still read what a later version adds.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum EntryKind {
+    /// The first entry of a log (`seq` 0): names its origin and when it began.
+    LogOpened,
+    /// A case was judged.
+    Decision,
+    /// A version of a package was published.
+    PluginPublished,
+    /// A version of a package may be bound from now on.
+    PluginActivated,
+    /// A version of a package may not be bound any more, by choice of its publisher.
+    PluginDeactivated,
+    /// A version of a package must not be bound any more; replays still find it.
+    PluginYanked,
+    /// A scope got a new version of its policy.
+    PolicyChanged,
+    /// A system became known.
+    SystemRegistered,
+    /// A system's data changed.
+    SystemChanged,
+    /// A system was stopped: every case of it is blocked from here on.
+    SystemEmergencyStop,
+    /// A stopped system runs again.
+    SystemResumed,
+    /// An API key was made.
+    KeyCreated,
+    /// An API key was revoked.
+    KeyRevoked,
+    /// A kind that this version doesn't know. Make one with [`EntryKind::from`], so that known names stay known.
+    Other(String),
+}
+
+/// Every kind that this version knows, with its text.
+const NAMES: [(EntryKind, &str); 13] = [
+    (EntryKind::LogOpened, "log.opened"),
+    (EntryKind::Decision, "decision"),
+    (EntryKind::PluginPublished, "plugin.published"),
+    (EntryKind::PluginActivated, "plugin.activated"),
+    (EntryKind::PluginDeactivated, "plugin.deactivated"),
+    (EntryKind::PluginYanked, "plugin.yanked"),
+    (EntryKind::PolicyChanged, "policy.changed"),
+    (EntryKind::SystemRegistered, "system.registered"),
+    (EntryKind::SystemChanged, "system.changed"),
+    (EntryKind::SystemEmergencyStop, "system.emergency_stop"),
+    (EntryKind::SystemResumed, "system.resumed"),
+    (EntryKind::KeyCreated, "key.created"),
+    (EntryKind::KeyRevoked, "key.revoked"),
+];
+
+impl EntryKind {
+    /// The text that is written.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Other(text) => text,
+            known => NAMES.iter().find(|(kind, _)| kind == known).map_or("", |(_, name)| name),
+        }
+    }
+}
+
+impl From<&str> for EntryKind {
+    fn from(text: &str) -> Self {
+        let known = NAMES.iter().find(|(_, name)| *name == text);
+        known.map_or_else(|| Self::Other(text.to_owned()), |(kind, _)| kind.clone())
+    }
+}
+
+impl fmt::Display for EntryKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_name_comes_back_as_itself() {
+        for (kind, name) in NAMES {
+            assert_eq!(EntryKind::from(name), kind);
+            assert_eq!(kind.as_str(), name);
+        }
+    }
+
+    #[test]
+    fn a_name_of_a_later_version_is_kept() {
+        assert_eq!(EntryKind::from("erasure"), EntryKind::Other("erasure".to_owned()));
+        assert_eq!(EntryKind::from("erasure").as_str(), "erasure");
+    }
+}

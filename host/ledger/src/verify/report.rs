@@ -1,0 +1,54 @@
+//! The outcome of a check.
+
+use serde::Serialize;
+
+use super::Faults;
+use crate::{Digest, Timestamp};
+
+/// What was checked, and what was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The log's name, as its entries say.
+    pub origin: Option<String>,
+    /// The first entry that was checked. When it isn't 0, the hash of the entry before was taken as stored, and tiles
+    /// and heads weren't checked.
+    pub from: u64,
+    /// Entries scanned.
+    pub entries: u64,
+    /// Decisions among them.
+    pub decisions: u64,
+    /// Inputs and records compared with their commitments.
+    pub payloads: u64,
+    /// Components, snapshots and other rows compared with their digest or their entry.
+    pub components: u64,
+    /// Full tiles compared.
+    pub tiles: u64,
+    /// Stored heads compared.
+    pub heads: u64,
+    /// From the first entry's time to the last one's.
+    pub times: Option<TimeRange>,
+    /// The hash of the last entry checked.
+    pub last: Option<Digest>,
+    /// The root of the tree over all entries; none for a range.
+    pub root: Option<Digest>,
+    /// What is wrong.
+    pub faults: Faults,
+    /// What this check could not show, in sentences for people.
+    pub notes: Vec<String>,
+}
+
+/// Two moments, the first not after the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TimeRange {
+    /// The first entry's time.
+    pub first: Timestamp,
+    /// The last entry's time.
+    pub last: Timestamp,
+}
+
+impl Report {
+    /// Whether everything was as recorded.
+    pub fn is_sound(&self) -> bool {
+        self.faults.is_empty()
+    }
+}

@@ -1,0 +1,77 @@
+//! How many decisions a second are made durable, and how long checking them takes: with a 500-byte input, a record of
+//! 2.5 KB, and as many requests at once as clients.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use std::time::Instant;
+
+use assize_ledger::Timestamp;
+use assize_store::{DecisionDraft, Store, VerifyOptions};
+
+fn draft(n: u64) -> DecisionDraft {
+    let mut draft = common::decision(n);
+    draft.id = format!("01890a5d-ac96-774b-bcce-{n:012x}");
+    draft.decided_at = Timestamp::now();
+    draft.idempotency = None;
+    draft.effects.clear();
+    draft.input = vec![b'x'; 500];
+    draft.record.resize(2_500, b' ');
+    draft
+}
+
+/// Processor time of this process, in clock ticks of 10 ms.
+fn ticks() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let times = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    times.filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
+}
+
+#[tokio::main]
+async fn main() {
+    for (clients, each) in [(1, 2_000), (8, 2_000), (64, 1_000), (256, 400)] {
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let store = Store::open(dir.path(), common::ORIGIN).await.unwrap();
+        let drafts: Vec<Vec<_>> =
+            (0..clients).map(|client| (0..each).map(|n| draft(client * each + n)).collect()).collect();
+        let (begin, cpu) = (Instant::now(), ticks());
+        let tasks: Vec<_> = drafts
+            .into_iter()
+            .map(|drafts| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    let mut waits = Vec::with_capacity(drafts.len());
+                    for draft in drafts {
+                        let begin = Instant::now();
+                        store.decide(draft).await.unwrap();
+                        waits.push(begin.elapsed().as_micros());
+                    }
+                    waits
+                })
+            })
+            .collect();
+        let mut waits = Vec::new();
+        for task in tasks {
+            waits.extend(task.await.unwrap());
+        }
+        let (took, cpu) = (begin.elapsed().as_secs_f64(), ticks() - cpu);
+        waits.sort_unstable();
+        let quantile = |q: usize| waits.get(waits.len() * q / 100).copied().unwrap_or_default();
+        let count = clients * each;
+        println!(
+            "append, {clients:>3} clients: {:>8.0} decisions/s, {:>5.1} µs of processor each, p50 {} µs, p99 {} µs",
+            count as f64 / took,
+            cpu as f64 * 10_000.0 / count as f64,
+            quantile(50),
+            quantile(99),
+        );
+        if clients == 64 {
+            let begin = Instant::now();
+            let report = store.verify(VerifyOptions::default(), |_| {}).await.unwrap();
+            let took = begin.elapsed().as_secs_f64();
+            println!("verify: {} entries, {:.0}/s", report.entries, report.entries as f64 / took);
+        }
+        store.close().await;
+    }
+}

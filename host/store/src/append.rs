@@ -1,0 +1,192 @@
+//! What is asked of the sequencer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use assize_ledger::{DecisionFacts, Digest, EntryKind, Timestamp};
+
+use crate::rows::ActivationEvent;
+
+/// A decision to be recorded. Its columns are taken from its facts, so that the two can't differ.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DecisionDraft {
+    /// UUIDv7, as text; the entry's subject.
+    pub id: String,
+    /// What stays readable for ever.
+    pub facts: DecisionFacts,
+    /// The kind of case; also `identity.kind` of the record.
+    pub kind: String,
+    /// When the case came in; also `times.received` of the record.
+    pub received_at: Timestamp,
+    /// When it was judged; also `times.decided` of the record, and the entry's time unless the ledger is ahead.
+    pub decided_at: Timestamp,
+    /// The caller's key with the SHA-256 of the request's body; also `identity` of the record.
+    pub idempotency: Option<Idempotency>,
+    /// The exact bytes of the input.
+    pub input: Vec<u8>,
+    /// The exact bytes of the record (JSON, see the crate's page).
+    pub record: Vec<u8>,
+    /// What it plans; also `effects` of the record.
+    pub effects: Vec<EffectDraft>,
+    /// The bytes of the snapshot that `facts.snapshot` names. Written once; may be left out when it is known to be stored.
+    pub snapshot: Option<Arc<[u8]>>,
+    /// [`crate::Store::halt_epoch`] as read *before* the kill switch was looked at.
+    pub halt_epoch: u64,
+}
+
+/// A caller's promise that two requests are one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The `Idempotency-Key`.
+    pub key: String,
+    /// SHA-256 of the request's body.
+    pub body_hash: Digest,
+}
+
+/// An effect that a decision plans.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EffectDraft {
+    /// The binding that planned it.
+    pub binding: String,
+    /// E.g. `webhook`.
+    pub kind: String,
+    /// JSON bytes; the record holds the same, byte for byte.
+    pub body: Vec<u8>,
+}
+
+/// Everything that isn't a decision: who changed what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeDraft {
+    /// Whose it is; none for what belongs to the whole host.
+    pub tenant: Option<String>,
+    /// The host's clock.
+    pub time: Timestamp,
+    /// Facts that stay readable for ever; no personal data. The store adds `version` and the like.
+    pub details: BTreeMap<String, String>,
+    /// Facts that may name a person (an operator, a reason): kept in the record, bound by its commitment.
+    pub confidential: BTreeMap<String, String>,
+    /// The exact bytes of the request, if they are worth keeping.
+    pub input: Option<Vec<u8>>,
+    /// What changes.
+    pub change: Change,
+}
+
+/// A change of what is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A version of a package is published. With the same digest as before: [`Outcome::Existing`].
+    Publish {
+        /// `namespace/name`.
+        name: String,
+        /// Semver.
+        version: String,
+        /// `risk-agent`, `compliance-rule` or `action`.
+        kind: String,
+        /// The contract's version.
+        contract: String,
+        /// The manifest as JSON.
+        manifest: String,
+        /// The bytes of the component; its digest is taken from them.
+        component: Arc<[u8]>,
+    },
+    /// A step in the life of a published version. The package must be the tenant's or the host's own.
+    Activation {
+        /// `namespace/name`.
+        package: String,
+        /// Semver.
+        version: String,
+        /// What happened.
+        event: ActivationEvent,
+    },
+    /// A new version of a scope's policy.
+    Policy {
+        /// E.g. `global`.
+        scope: String,
+        /// One more than the newest, from 1.
+        version: u64,
+        /// The policy as JSON bytes.
+        bytes: Vec<u8>,
+    },
+    /// A new version of a system's data.
+    System {
+        /// Its id.
+        id: String,
+        /// One more than the newest, from 1.
+        version: u64,
+        /// The data as JSON bytes.
+        bytes: Vec<u8>,
+        /// Why.
+        event: SystemEvent,
+    },
+    /// A new API key.
+    Key {
+        /// Its id.
+        id: String,
+        /// SHA-256 of the key.
+        hash: Digest,
+        /// `admin`, `dev`, `auditor` or `app`.
+        role: String,
+        /// What people call it.
+        label: String,
+    },
+    /// A key is revoked; twice is [`Outcome::Existing`].
+    KeyRevoked {
+        /// Its id.
+        id: String,
+    },
+}
+
+/// Why a system's data changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SystemEvent {
+    /// It became known.
+    Registered,
+    /// Its data changed.
+    Changed,
+    /// It was stopped. No decision that was judged before is recorded after this.
+    EmergencyStop,
+    /// It runs again.
+    Resumed,
+}
+
+/// What became of a request; all of it is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was recorded.
+    Appended(Appended),
+    /// It was recorded before, as this: a decision's id, `name@version`, a key's id.
+    Existing(String),
+}
+
+/// Where something was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// The place of its entry.
+    pub seq: u64,
+    /// The hash of its entry.
+    pub entry_hash: Digest,
+    /// The time of its entry.
+    pub time: Timestamp,
+}
+
+impl Change {
+    pub(crate) fn entry_kind(&self) -> EntryKind {
+        match self {
+            Self::Publish { .. } => EntryKind::PluginPublished,
+            Self::Activation { event: ActivationEvent::Activated, .. } => EntryKind::PluginActivated,
+            Self::Activation { event: ActivationEvent::Deactivated, .. } => EntryKind::PluginDeactivated,
+            Self::Activation { event: ActivationEvent::Yanked, .. } => EntryKind::PluginYanked,
+            Self::Policy { .. } => EntryKind::PolicyChanged,
+            Self::System { event: SystemEvent::Registered, .. } => EntryKind::SystemRegistered,
+            Self::System { event: SystemEvent::Changed, .. } => EntryKind::SystemChanged,
+            Self::System { event: SystemEvent::EmergencyStop, .. } => EntryKind::SystemEmergencyStop,
+            Self::System { event: SystemEvent::Resumed, .. } => EntryKind::SystemResumed,
+            Self::Key { .. } => EntryKind::KeyCreated,
+            Self::KeyRevoked { .. } => EntryKind::KeyRevoked,
+        }
+    }
+
+    pub(crate) fn halts(&self) -> bool {
+        matches!(self, Self::System { event: SystemEvent::EmergencyStop, .. })
+    }
+}

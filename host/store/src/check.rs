@@ -1,0 +1,275 @@
+//! Comparing rows with what binds them. Pure: it doesn't matter which database they were read from.
+//!
+//! The entry's bytes are bound by the chain; everything else is compared with them: the entry's other columns and its
+//! facts, the payload with the commitments, a decision's columns with facts and record, its effects with the record.
+
+mod decision;
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::sync::Mutex;
+
+use assize_ledger::{
+    AdministrativeFacts, Commitment, CommonFacts, DecisionFacts, Digest, EntryKind, EntryRef, Fault, Faults, Salt,
+    StoredEntry,
+};
+
+use crate::record::{Cell, ChangeRecord};
+
+pub(crate) const ENTRY: [&str; 7] = ["seq", "hash", "kind", "subject", "tenant", "time", "bytes"];
+pub(crate) const SEALED: [&str; 6] = ["seq", "tenant", "input_salt", "input", "record_salt", "record"];
+pub(crate) const EFFECT: [&str; 7] = ["seq", "n", "tenant", "binding", "kind", "body", "state"];
+pub(crate) use decision::COLUMNS as DECISION;
+
+/// An entry with the rows that belong to it; cells are in the order of the columns above.
+#[derive(Debug, Default)]
+pub(crate) struct Row {
+    pub(crate) seq: u64,
+    pub(crate) entry: Vec<Cell>,
+    pub(crate) sealed: Option<Vec<Cell>>,
+    pub(crate) decision: Option<Vec<Cell>>,
+    pub(crate) effects: Vec<Vec<Cell>>,
+}
+
+/// What the entries say that must be found elsewhere; filled from several threads.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// The snapshots that decisions name, each with one of them.
+    pub(crate) snapshots: Mutex<HashSet<Digest>>,
+    /// The rows that changes added, by entry.
+    pub(crate) changes: Mutex<BTreeMap<u64, ChangeSeen>>,
+    /// Decisions and payloads.
+    pub(crate) counts: Mutex<Counts>,
+}
+
+/// A change as its entry and its record tell it.
+#[derive(Debug)]
+pub(crate) struct ChangeSeen {
+    pub(crate) record: ChangeRecord,
+    pub(crate) at: i64,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Counts {
+    pub(crate) decisions: u64,
+    pub(crate) payloads: u64,
+}
+
+/// What a cell should hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Want<'a> {
+    /// Nothing to compare with.
+    Any,
+    Null,
+    Int(i64),
+    Real(f64),
+    Text(&'a str),
+    Blob(&'a [u8]),
+}
+
+impl Want<'_> {
+    pub(crate) fn holds(&self, cell: &Cell) -> bool {
+        match (self, cell) {
+            (Self::Any, _) | (Self::Null, Cell::Null) => true,
+            (Self::Int(want), Cell::Int(found)) => want == found,
+            (Self::Real(want), Cell::Real(found)) => want.to_bits() == found.to_bits(),
+            (Self::Text(want), Cell::Text(found)) => want == found,
+            (Self::Blob(want), Cell::Blob(found)) => want == found,
+            _ => false,
+        }
+    }
+}
+
+impl<'a> Want<'a> {
+    pub(crate) fn text(text: Option<&'a str>) -> Self {
+        text.map_or(Self::Null, Self::Text)
+    }
+}
+
+impl fmt::Display for Want<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cell = match *self {
+            Self::Any => return f.write_str("anything"),
+            Self::Null => Cell::Null,
+            Self::Int(number) => Cell::Int(number),
+            Self::Real(number) => Cell::Real(number),
+            Self::Text(text) => Cell::Text(text.to_owned()),
+            Self::Blob(bytes) => Cell::Blob(bytes.to_vec()),
+        };
+        cell.fmt(f)
+    }
+}
+
+/// Compares a row's cells with what they should hold, column by column.
+pub(crate) fn compare(
+    faults: &mut Faults,
+    seq: Option<u64>,
+    record: &dyn fmt::Display,
+    columns: &[&str],
+    cells: &[Cell],
+    wants: &[Want<'_>],
+) {
+    for ((column, cell), want) in columns.iter().zip(cells).zip(wants) {
+        if !want.holds(cell) {
+            faults.push(Fault::new(seq, record, column, cell, want));
+        }
+    }
+}
+
+impl StoredEntry for Row {
+    fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    fn bytes(&self) -> &[u8] {
+        blob(&self.entry, 6)
+    }
+
+    fn hash(&self) -> &[u8] {
+        blob(&self.entry, 1)
+    }
+}
+
+fn blob(cells: &[Cell], at: usize) -> &[u8] {
+    match cells.get(at) {
+        Some(Cell::Blob(bytes) | Cell::Broken(bytes)) => bytes,
+        _ => &[],
+    }
+}
+
+/// Compares all that belongs to an entry with its bytes.
+pub(crate) fn row(row: &Row, entry: &EntryRef<'_>, seen: &Seen, faults: &mut Faults) {
+    let seq = row.seq;
+    let kind = EntryKind::from(entry.kind);
+    let facts = serde_json::from_slice::<CommonFacts>(entry.facts);
+    let tenant = match &facts {
+        Ok(facts) => facts.tenant.as_deref().unwrap_or_default(),
+        Err(error) => {
+            faults.push(Fault::new(seq, format_args!("entry {seq}"), "facts", error, "facts as JSON"));
+            ""
+        }
+    };
+    let time = i64::try_from(entry.time.as_millis()).unwrap_or(i64::MAX);
+    let wants = [
+        Want::Any,
+        Want::Any,
+        Want::Text(entry.kind),
+        Want::Text(entry.subject),
+        Want::Text(tenant),
+        Want::Int(time),
+        Want::Any,
+    ];
+    compare(faults, Some(seq), &format_args!("entry {seq}"), &ENTRY, &row.entry, &wants);
+
+    let payloads = payload(row, entry, tenant, faults);
+    let record = row.sealed.as_ref().map(|sealed| blob(sealed, 5)).filter(|_| entry.record.is_some());
+    match (kind, &row.decision) {
+        (EntryKind::Decision, Some(cells)) => match serde_json::from_slice::<DecisionFacts>(entry.facts) {
+            Ok(facts) => {
+                decision::check(row, cells, entry, &facts, record, faults);
+                if let Ok(mut snapshots) = seen.snapshots.lock() {
+                    snapshots.insert(facts.snapshot);
+                }
+            }
+            Err(error) => {
+                faults.push(Fault::new(seq, format_args!("entry {seq}"), "facts", error, "facts of a decision"));
+            }
+        },
+        (EntryKind::Decision, None) => {
+            let record = format_args!("decision {}", entry.subject);
+            faults.push(Fault::new(seq, record, "seq", "no row", format_args!("a row with seq {seq}")));
+        }
+        (kind, decision) => {
+            if decision.is_some() {
+                let record = format_args!("decision of entry {seq}");
+                faults.push(Fault::new(seq, record, "seq", "a row", format_args!("none for an entry of kind {kind}")));
+            }
+            if let Some(record) = record {
+                change(seq, entry, tenant, time, record, seen, faults);
+            }
+        }
+    }
+    if entry.kind != EntryKind::Decision.as_str() && !row.effects.is_empty() {
+        let found = format_args!("{} rows", row.effects.len());
+        faults.push(Fault::new(seq, format_args!("effects of entry {seq}"), "seq", found, "none"));
+    }
+    if let Ok(mut counts) = seen.counts.lock() {
+        counts.payloads += payloads;
+        counts.decisions += u64::from(row.decision.is_some());
+    }
+}
+
+/// Compares input and record with their commitments; says how many were compared.
+fn payload(row: &Row, entry: &EntryRef<'_>, tenant: &str, faults: &mut Faults) -> u64 {
+    let seq = row.seq;
+    let record = format_args!("payload {seq}");
+    let Some(sealed) = &row.sealed else {
+        faults.push(Fault::new(seq, record, "seq", "no row", format_args!("a row with seq {seq}")));
+        return 0;
+    };
+    compare(faults, Some(seq), &record, &SEALED, sealed, &[Want::Any, Want::Text(tenant)]);
+    let mut compared = 0;
+    for (commitment, salt_at, at) in [(entry.input, 2, 3), (entry.record, 4, 5)] {
+        let names = (SEALED.get(salt_at).copied().unwrap_or_default(), SEALED.get(at).copied().unwrap_or_default());
+        let (salt, bytes) = (sealed.get(salt_at), sealed.get(at));
+        let Some(commitment) = commitment else {
+            for (name, cell) in [(names.0, salt), (names.1, bytes)] {
+                if let Some(cell) = cell.filter(|cell| **cell != Cell::Null) {
+                    faults.push(Fault::new(seq, record, name, cell, "nothing: the entry binds none"));
+                }
+            }
+            continue;
+        };
+        compared += 1;
+        match (salt, bytes) {
+            (Some(Cell::Blob(salt)), Some(Cell::Blob(bytes))) => {
+                let Ok(salt) = <[u8; 32]>::try_from(salt.as_slice()) else {
+                    faults.push(Fault::new(seq, record, names.0, format_args!("{} bytes", salt.len()), "32 bytes"));
+                    continue;
+                };
+                let found = Commitment::to(&Salt::from_bytes(salt), bytes);
+                if found != commitment {
+                    // Either may have been altered: a commitment can't tell which.
+                    let field = format_args!("{} or {}", names.1, names.0);
+                    let found = format_args!("commitment {found}");
+                    faults.push(Fault::new(seq, record, field, found, format_args!("{commitment} (in the entry)")));
+                }
+            }
+            (salt, bytes) => {
+                for (name, cell) in [(names.0, salt), (names.1, bytes)] {
+                    if !matches!(cell, Some(Cell::Blob(_))) {
+                        let found = cell.cloned().unwrap_or(Cell::Null);
+                        faults.push(Fault::new(seq, record, name, found, "the bytes that the entry binds"));
+                    }
+                }
+            }
+        }
+    }
+    compared
+}
+
+/// Compares the facts of a change with its record, and keeps the row that it tells of.
+fn change(seq: u64, entry: &EntryRef<'_>, tenant: &str, at: i64, record: &[u8], seen: &Seen, faults: &mut Faults) {
+    let name = format_args!("payload {seq}");
+    let record: ChangeRecord = match serde_json::from_slice(record) {
+        Ok(record) => record,
+        Err(error) => {
+            // When the bytes were altered, the commitment says so already; else a later version wrote another form.
+            if !matches!(EntryKind::from(entry.kind), EntryKind::Other(_)) {
+                faults.push(Fault::new(seq, name, "record", error, "the record of a change"));
+            }
+            return;
+        }
+    };
+    let Some(_) = record.shape() else { return };
+    let facts = serde_json::from_slice::<AdministrativeFacts>(entry.facts).unwrap_or_default();
+    let owner = record.row.get("tenant").and_then(|tenant| tenant.as_str()).unwrap_or_default();
+    let subject = record.subject().unwrap_or_default();
+    faults.compare((Some(seq), &name), "record.row.tenant", &owner, &tenant);
+    faults.compare((Some(seq), &name), "record.subject", &subject.as_str(), &entry.subject);
+    let text = |digest: Option<Digest>| digest.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
+    faults.compare((Some(seq), &name), "record.digest", &text(record.digest()), &text(facts.subject_digest));
+    if let Ok(mut changes) = seen.changes.lock() {
+        changes.insert(seq, ChangeSeen { record, at });
+    }
+}

@@ -1,0 +1,143 @@
+//! Why the store refuses.
+
+use assize_ledger::{Digest, EncodeError};
+
+/// Why something wasn't written or couldn't be read. After any of these, nothing of the request is stored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// There is no database where one should be read.
+    #[error("no database at {path}: start `assize serve --data` there first, or give another directory")]
+    Missing {
+        /// The file that was looked for.
+        path: String,
+    },
+    /// Another process writes to this directory.
+    #[error("{path} is in use: another server writes there; stop it, or give another directory")]
+    InUse {
+        /// The lock file.
+        path: String,
+    },
+    /// The database belongs to another log.
+    #[error("the database holds the log {found:?}, not {expected:?}")]
+    Origin {
+        /// The origin that its entries name.
+        found: String,
+        /// The origin asked for.
+        expected: String,
+    },
+    /// What is stored contradicts itself, so that nothing may be appended.
+    #[error("{record}: {detail}; run `assize ledger verify`")]
+    Corrupt {
+        /// Which record.
+        record: String,
+        /// Both values.
+        detail: String,
+    },
+    /// The sequencer has more requests waiting than it may hold: try again.
+    #[error("{limit} requests are waiting to be written already")]
+    QueueFull {
+        /// How many may wait.
+        limit: usize,
+    },
+    /// The disk (or the limit set for the database) is full.
+    #[error("can't write: the disk is full ({detail})")]
+    DiskFull {
+        /// What the database said.
+        detail: String,
+    },
+    /// The database can't be written to.
+    #[error("can't write: the database is read-only ({detail})")]
+    ReadOnly {
+        /// What the database said.
+        detail: String,
+    },
+    /// Any other failure of the database or the disk.
+    #[error("{action}: {detail}")]
+    Storage {
+        /// What was being done.
+        action: &'static str,
+        /// What the database said.
+        detail: String,
+    },
+    /// The disk failed to make a commit durable: what it holds is unknown, so nothing more is written until a restart.
+    #[error(
+        "the disk failed to confirm a commit ({detail}); nothing is written any more: check the disk, then restart"
+    )]
+    Poisoned {
+        /// What the database said.
+        detail: String,
+    },
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// An emergency stop came between the judgment and its record: judge again.
+    #[error("judged under halt epoch {judged}, and {current} is in force: judge again")]
+    Stale {
+        /// The epoch that the decision carries.
+        judged: u64,
+        /// The epoch in force.
+        current: u64,
+    },
+    /// The idempotency key was used with another body.
+    #[error(
+        "idempotency key {key:?} was used for decision {decision} with another body (SHA-256 {found}, now {given})"
+    )]
+    IdempotencyConflict {
+        /// The key.
+        key: String,
+        /// The decision that it stands for.
+        decision: String,
+        /// The hash of the body it was first used with.
+        found: Digest,
+        /// The hash of the body it came with now.
+        given: Digest,
+    },
+    /// The version was published with other bytes.
+    #[error("{package} {version} is published already as {found}, not {given}: raise the version")]
+    VersionExists {
+        /// `namespace/name`.
+        package: String,
+        /// Its version.
+        version: String,
+        /// The digest that is published.
+        found: Digest,
+        /// The digest given now.
+        given: Digest,
+    },
+    /// Someone else changed it meanwhile, or it isn't what the caller thinks.
+    #[error("{subject}: the next version is {expected}, not {given}: read it again, then repeat the change")]
+    VersionConflict {
+        /// The policy's scope or the system.
+        subject: String,
+        /// The version that would come next.
+        expected: u64,
+        /// The version given.
+        given: u64,
+    },
+    /// It exists already.
+    #[error("{subject} exists already")]
+    Exists {
+        /// What exists.
+        subject: String,
+    },
+    /// It doesn't exist (or is another tenant's).
+    #[error("there is no {subject}")]
+    NotFound {
+        /// What was asked for.
+        subject: String,
+    },
+    /// A field can't be stored.
+    #[error("{field}: {detail}")]
+    Invalid {
+        /// Which field.
+        field: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+impl From<EncodeError> for StoreError {
+    fn from(error: EncodeError) -> Self {
+        Self::Invalid { field: error.field, detail: error.to_string() }
+    }
+}

@@ -1,0 +1,40 @@
+//! What is kept, and how it gets there: the ledger's entries, what they bind, and what is in force.
+//!
+//! [`Store`] writes and reads; [`Reader`] only reads, and checks. Rows are added and never changed. One sequencer gives
+//! every entry its place; a request's rows commit together or not at all, and it is answered once they are durable.
+//!
+//! Here lives all SQL, and nothing else does: no judging, no HTTP. The types at this level know nothing of SQLite (which
+//! is in `sqlite`), so that PostgreSQL can stand beside it.
+//!
+//! # The record of a decision
+//!
+//! [`Reader::verify`] compares a decision's columns with its entry and with its record, JSON bytes that the caller makes.
+//! It reads these keys, and ignores others:
+//!
+//! | key | fields |
+//! |---|---|
+//! | `identity` | `id`, `tenant`, `system`, `environment`, `kind`, `idempotency_key`, `body_hash` |
+//! | `times` | `received`, `decided`, `occurred_at`, `rules_as_of` (RFC 3339) |
+//! | `plugins[]` | `package`, `version`, `digest`, `status` |
+//! | `policy` | `snapshot` |
+//! | `outcome` | `verdict`, `reason`, `risk.score`, `risk.confidence`, `kill_switch` |
+//! | `effects[]` | `binding`, `kind`, `body` (the same JSON bytes as [`EffectDraft::body`]) |
+
+mod append;
+mod check;
+mod error;
+mod record;
+mod rows;
+mod seal;
+mod sqlite;
+mod store;
+
+pub use append::{Appended, Change, ChangeDraft, DecisionDraft, EffectDraft, Idempotency, Outcome, SystemEvent};
+pub use error::StoreError;
+pub use rows::{
+    ActivationEvent, ActivationRow, DecisionFilter, DecisionRow, EffectRow, EntryRow, HeadRow, KeyRow, PackageRow,
+    Page, PolicyRow, StoredDecision, SystemRow,
+};
+pub use sqlite::read::Reader;
+pub use sqlite::verify::{Progress, VerifyOptions};
+pub use store::{Options, Store};

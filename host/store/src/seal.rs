@@ -1,0 +1,74 @@
+//! Salting and committing to what an entry binds: done by the requester, not by the one sequencer.
+
+use assize_ledger::{Commitment, DecisionFacts, Draft, EntryKind, Salt, Timestamp};
+
+use crate::StoreError;
+use crate::append::{DecisionDraft, EffectDraft, Idempotency};
+
+/// What the commitments of an entry bind, each with its salt.
+#[derive(Debug, Default)]
+pub(crate) struct Payload {
+    pub(crate) input: Option<(Salt, Vec<u8>)>,
+    pub(crate) record: Option<(Salt, Vec<u8>)>,
+}
+
+/// The columns of a decision, once its draft of an entry and its payload are taken out.
+#[derive(Debug)]
+pub(crate) struct SealedDecision {
+    pub(crate) facts: DecisionFacts,
+    pub(crate) kind: String,
+    pub(crate) received_at: Timestamp,
+    pub(crate) decided_at: Timestamp,
+    pub(crate) idempotency: Option<Idempotency>,
+    pub(crate) effects: Vec<EffectDraft>,
+}
+
+impl Payload {
+    /// Draws salts for both parts.
+    pub(crate) fn seal(input: Option<Vec<u8>>, record: Option<Vec<u8>>) -> Result<Self, StoreError> {
+        let mut random = [0; 64];
+        let unavailable =
+            |error: getrandom::Error| StoreError::Storage { action: "drawing salts", detail: error.to_string() };
+        getrandom::fill(&mut random).map_err(unavailable)?;
+        let mut salts = random.as_chunks::<32>().0.iter().map(|salt| Salt::from_bytes(*salt));
+        let (first, second) = (salts.next(), salts.next());
+        Ok(Self { input: first.zip(input), record: second.zip(record) })
+    }
+
+    /// Bytes of both parts.
+    pub(crate) fn len(&self) -> usize {
+        let len = |part: &Option<(Salt, Vec<u8>)>| part.as_ref().map_or(0, |(_, bytes)| bytes.len());
+        len(&self.input) + len(&self.record)
+    }
+
+    /// The commitments that the entry holds.
+    pub(crate) fn commitments(&self) -> (Option<Commitment>, Option<Commitment>) {
+        let to = |part: &Option<(Salt, Vec<u8>)>| part.as_ref().map(|(salt, bytes)| Commitment::to(salt, bytes));
+        (to(&self.input), to(&self.record))
+    }
+}
+
+/// Checks what the database can't hold, and takes a decision apart: its entry, its payload, its columns.
+pub(crate) fn decision(draft: DecisionDraft) -> Result<(Draft, Payload, SealedDecision), StoreError> {
+    let DecisionDraft { id, facts, kind, received_at, decided_at, idempotency, input, record, effects, .. } = draft;
+    for (field, score) in [("risk_score", facts.risk_score), ("confidence", facts.confidence)] {
+        if !score.is_finite() {
+            return Err(StoreError::Invalid { field, detail: format!("{score} is not a finite number") });
+        }
+    }
+    if facts.tenant.is_empty() {
+        return Err(StoreError::Invalid { field: "tenant", detail: "a decision needs one".into() });
+    }
+    let payload = Payload::seal(Some(input), Some(record))?;
+    let (input, record) = payload.commitments();
+    let invalid = |error: serde_json::Error| StoreError::Invalid { field: "facts", detail: error.to_string() };
+    let draft = Draft {
+        kind: EntryKind::Decision,
+        subject: id,
+        time: decided_at,
+        facts: serde_json::to_vec(&facts).map_err(invalid)?,
+        input,
+        record,
+    };
+    Ok((draft, payload, SealedDecision { facts, kind, received_at, decided_at, idempotency, effects }))
+}

@@ -1,0 +1,319 @@
+//! Adding rows, many with one statement.
+//!
+//! Each statement is a trip to the connection's thread and back, which costs more than a row. So a group's rows go in
+//! chunks whose sizes are powers of two: few trips, and few enough different texts that each is prepared once and kept.
+//! One text holds the inserts into all three tables that a decision takes; the first begins the transaction, and the last
+//! adds the head and commits. A lone decision is one trip.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use assize_ledger::{Head, Tile, Timestamp};
+use sqlx::{AssertSqlSafe, SqliteConnection};
+
+use super::{int, storage};
+use crate::StoreError;
+use crate::record::{Cell, ChangeRow};
+use crate::seal::{Payload, SealedDecision};
+
+/// The largest chunk; SQLite takes 32,766 parameters in a statement, a decision has 31.
+const LARGEST: usize = 256;
+/// Chunks of 1, 2, 4, … rows.
+const SIZES: usize = LARGEST.ilog2() as usize + 1;
+
+const ENTRY: (&str, usize) = ("entries (seq, hash, kind, subject, tenant, time, bytes)", 7);
+const SEALED: (&str, usize) = ("sealed (seq, tenant, input_salt, input, record_salt, record)", 6);
+const DECISION: (&str, usize) = (
+    "decisions (seq, id, tenant, system, environment, kind, verdict, reason, risk_score, confidence, occurred_at, \
+     rules_as_of, received_at, decided_at, snapshot, kill_switch, idempotency_key, body_hash)",
+    18,
+);
+const EFFECT: (&str, usize) = ("effects (seq, n, tenant, binding, kind, body, state)", 7);
+
+const HEAD: (&str, usize) = ("heads (size, root, hash, time)", 4);
+const BEGIN: &str = "BEGIN IMMEDIATE;";
+const COMMIT: &str = "COMMIT;";
+
+/// The texts of the statements, made once.
+pub(crate) struct Inserts {
+    decisions: Vec<Texts>,
+    effects: Vec<Texts>,
+    entry: Arc<str>,
+}
+
+/// The same inserts at each place in a transaction.
+struct Texts {
+    inside: Arc<str>,
+    first: Arc<str>,
+    last: Arc<str>,
+    only: Arc<str>,
+}
+
+/// Begins with the first statement that writes, and ends with the last.
+pub(crate) struct Transaction<'c> {
+    pub(crate) connection: &'c mut SqliteConnection,
+    begun: bool,
+}
+
+/// An entry on its way to the table.
+pub(crate) struct NewEntry {
+    pub(crate) sealed: assize_ledger::Sealed,
+    pub(crate) kind: String,
+    pub(crate) subject: String,
+    pub(crate) tenant: String,
+    pub(crate) payload: Payload,
+}
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+impl<'c> Transaction<'c> {
+    pub(crate) fn new(connection: &'c mut SqliteConnection) -> Self {
+        Self { connection, begun: false }
+    }
+
+    /// The connection, inside the transaction.
+    pub(crate) async fn begun(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+        if !self.begun {
+            sqlx::query(BEGIN).execute(&mut *self.connection).await.map_err(storage("beginning to write"))?;
+            self.begun = true;
+        }
+        Ok(self.connection)
+    }
+}
+
+impl Inserts {
+    pub(crate) fn new() -> Self {
+        let sizes = || (0..SIZES).map(|power| 1 << power);
+        Self {
+            decisions: sizes().map(|rows| Texts::new(&[ENTRY, SEALED, DECISION], rows)).collect(),
+            effects: sizes().map(|rows| Texts::new(&[EFFECT], rows)).collect(),
+            entry: text(&[ENTRY, SEALED], 1).into(),
+        }
+    }
+
+    /// Adds decisions with their entries, payloads and effects, the tiles that the group filled, and where the log stands
+    /// after it; then commits. Without any entry, commits what was begun.
+    pub(crate) async fn commit(
+        &self,
+        mut transaction: Transaction<'_>,
+        rows: Vec<(NewEntry, SealedDecision)>,
+        tiles: Vec<Tile>,
+        head: Option<&Head>,
+    ) -> Result<(), StoreError> {
+        for tile in tiles {
+            let query = sqlx::query("INSERT INTO tiles (level, idx, hashes) VALUES (?, ?, ?)");
+            let query = query.bind(i64::from(tile.id.level)).bind(int(tile.id.index)).bind(tile.hashes);
+            query.execute(transaction.begun().await?).await.map_err(storage("adding a tile"))?;
+        }
+        self.effects(&mut transaction, &rows).await?;
+        let mut rows = rows.into_iter().peekable();
+        if rows.peek().is_none() {
+            if let Some(head) = head {
+                let sql: String = text(&[HEAD], 1);
+                let query = bind_head(sqlx::query(AssertSqlSafe(sql)), head);
+                query.execute(transaction.begun().await?).await.map_err(storage("adding a head"))?;
+            }
+            if transaction.begun {
+                sqlx::query(COMMIT).execute(transaction.connection).await.map_err(storage("committing"))?;
+            }
+            return Ok(());
+        }
+        while rows.peek().is_some() {
+            let (chunk, texts) = chunk(&mut rows, &self.decisions)?;
+            let last = head.filter(|_| rows.peek().is_none());
+            let sql = match (transaction.begun, last.is_some()) {
+                (true, false) => &texts.inside,
+                (false, false) => &texts.first,
+                (true, true) => &texts.last,
+                (false, true) => &texts.only,
+            };
+            let mut query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
+            let (mut payloads, mut decisions) = (Vec::with_capacity(chunk.len()), Vec::with_capacity(chunk.len()));
+            for (entry, decision) in chunk {
+                decisions.push((entry.sealed.seq, entry.subject.clone(), entry.tenant.clone(), decision));
+                payloads.push((entry.sealed.seq, entry.tenant.clone(), entry.payload));
+                query = bind_entry(query, entry.sealed, entry.kind, entry.subject, entry.tenant);
+            }
+            for (seq, tenant, payload) in payloads {
+                query = bind_payload(query, seq, tenant, payload);
+            }
+            for (seq, id, tenant, decision) in decisions {
+                query = bind_decision(query, seq, id, tenant, decision);
+            }
+            if let Some(head) = last {
+                query = bind_head(query, head);
+            }
+            query.execute(&mut *transaction.connection).await.map_err(storage("adding decisions"))?;
+            transaction.begun = true;
+        }
+        Ok(())
+    }
+
+    async fn effects(
+        &self,
+        transaction: &mut Transaction<'_>,
+        rows: &[(NewEntry, SealedDecision)],
+    ) -> Result<(), StoreError> {
+        let effects: Vec<_> = rows
+            .iter()
+            .flat_map(|(entry, decision)| {
+                let effects = decision.effects.iter().enumerate();
+                effects.map(|(n, effect)| (entry.sealed.seq, n, entry.tenant.clone(), effect.clone()))
+            })
+            .collect();
+        let mut effects = effects.into_iter().peekable();
+        while effects.peek().is_some() {
+            let (chunk, texts) = chunk(&mut effects, &self.effects)?;
+            let sql = if transaction.begun { &texts.inside } else { &texts.first };
+            let mut query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
+            for (seq, n, tenant, effect) in chunk {
+                query = query.bind(int(seq)).bind(int(n as u64)).bind(tenant).bind(effect.binding).bind(effect.kind);
+                query = query.bind(effect.body).bind("planned");
+            }
+            query.execute(&mut *transaction.connection).await.map_err(storage("adding effects"))?;
+            transaction.begun = true;
+        }
+        Ok(())
+    }
+
+    /// Adds one entry that isn't a decision's.
+    pub(crate) async fn entry(&self, connection: &mut SqliteConnection, entry: NewEntry) -> Result<(), StoreError> {
+        let NewEntry { sealed, kind, subject, tenant, payload } = entry;
+        let seq = sealed.seq;
+        let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.entry)));
+        let query = bind_entry(query, sealed, kind, subject, tenant.clone());
+        bind_payload(query, seq, tenant, payload).execute(connection).await.map_err(storage("adding an entry"))?;
+        Ok(())
+    }
+}
+
+impl Texts {
+    fn new(tables: &[(&str, usize)], rows: usize) -> Self {
+        let inside = text(tables, rows);
+        let head = text(&[HEAD], 1);
+        Self {
+            first: format!("{BEGIN}{inside}").into(),
+            last: format!("{inside}{head}{COMMIT}").into(),
+            only: format!("{BEGIN}{inside}{head}{COMMIT}").into(),
+            inside: inside.into(),
+        }
+    }
+}
+
+/// Takes as many rows as the largest statement that they fill.
+fn chunk<'t, T>(
+    rows: &mut impl ExactSizeIterator<Item = T>,
+    texts: &'t [Texts],
+) -> Result<(Vec<T>, &'t Texts), StoreError> {
+    let power = rows.len().max(1).ilog2().min(LARGEST.ilog2());
+    let missing = || StoreError::Storage { action: "adding rows", detail: format!("no statement of 2^{power} rows") };
+    let texts = texts.get(power as usize).ok_or_else(missing)?;
+    Ok((rows.by_ref().take(1 << power).collect(), texts))
+}
+
+/// `INSERT INTO … VALUES (?, …), …; …`, with the same number of rows for each table. A row that can't be added fails the
+/// whole group, so there is no need to keep what the statement alone would undo: `OR ROLLBACK` says so.
+fn text(tables: &[(&str, usize)], rows: usize) -> String {
+    let mut sql = String::new();
+    for (table, columns) in tables {
+        let row = format!("({})", vec!["?"; *columns].join(","));
+        // Writing to a String can't fail.
+        let _ = write!(sql, "INSERT OR ROLLBACK INTO {table} VALUES {};", vec![row; rows].join(","));
+    }
+    sql
+}
+
+fn bind_head<'q>(query: Query<'q>, head: &Head) -> Query<'q> {
+    let query = query.bind(int(head.size())).bind(head.root().as_bytes().to_vec());
+    query.bind(head.hash().as_bytes().to_vec()).bind(millis(head.time()))
+}
+
+fn bind_entry(
+    query: Query<'_>,
+    entry: assize_ledger::Sealed,
+    kind: String,
+    subject: String,
+    tenant: String,
+) -> Query<'_> {
+    let query = query.bind(int(entry.seq)).bind(entry.hash.as_bytes().to_vec()).bind(kind).bind(subject);
+    query.bind(tenant).bind(millis(entry.time)).bind(entry.bytes)
+}
+
+fn bind_payload(query: Query<'_>, seq: u64, tenant: String, payload: Payload) -> Query<'_> {
+    let (input, record) = (payload.input, payload.record);
+    let (input_salt, input) = input.map(|(salt, bytes)| (salt.as_bytes().to_vec(), bytes)).unzip();
+    let (record_salt, record) = record.map(|(salt, bytes)| (salt.as_bytes().to_vec(), bytes)).unzip();
+    query.bind(int(seq)).bind(tenant).bind(input_salt).bind(input).bind(record_salt).bind(record)
+}
+
+fn bind_decision(query: Query<'_>, seq: u64, id: String, tenant: String, decision: SealedDecision) -> Query<'_> {
+    let facts = decision.facts;
+    let (key, body_hash) = decision.idempotency.map(|same| (same.key, same.body_hash.as_bytes().to_vec())).unzip();
+    query
+        .bind(int(seq))
+        .bind(id)
+        .bind(tenant)
+        .bind(facts.system)
+        .bind(facts.environment)
+        .bind(decision.kind)
+        .bind(facts.verdict)
+        .bind(facts.reason)
+        .bind(facts.risk_score)
+        .bind(facts.confidence)
+        .bind(millis(facts.occurred_at))
+        .bind(millis(facts.rules_as_of))
+        .bind(millis(decision.received_at))
+        .bind(millis(decision.decided_at))
+        .bind(facts.snapshot.as_bytes().to_vec())
+        .bind(i64::from(facts.kill_switch))
+        .bind(key)
+        .bind(body_hash)
+}
+
+/// Adds the row of a change to its table.
+pub(crate) async fn change(
+    connection: &mut SqliteConnection,
+    row: ChangeRow,
+    at: Timestamp,
+    seq: u64,
+) -> Result<(), StoreError> {
+    let columns: Vec<&str> = row.cells.iter().map(|(column, _)| *column).collect();
+    let marks = vec!["?"; columns.len() + 2].join(",");
+    let sql = format!("INSERT INTO {} ({}, at, seq) VALUES ({marks})", row.table, columns.join(", "));
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for (_, cell) in row.cells {
+        query = match cell {
+            Cell::Null => query.bind(None::<i64>),
+            Cell::Int(number) => query.bind(number),
+            Cell::Real(number) => query.bind(number),
+            Cell::Text(text) => query.bind(text),
+            Cell::Blob(bytes) | Cell::Broken(bytes) => query.bind(bytes),
+        };
+    }
+    let query = query.bind(millis(at)).bind(int(seq));
+    query.execute(connection).await.map_err(storage("adding a change"))?;
+    Ok(())
+}
+
+/// Adds content by its hash, unless it is there.
+pub(crate) async fn snapshot(connection: &mut SqliteConnection, hash: &[u8], bytes: &[u8]) -> Result<(), StoreError> {
+    let query = sqlx::query("INSERT INTO snapshots (hash, bytes) VALUES (?, ?) ON CONFLICT DO NOTHING");
+    query.bind(hash).bind(bytes).execute(connection).await.map_err(storage("adding a snapshot"))?;
+    Ok(())
+}
+
+/// Adds a component by its digest, unless it is there.
+pub(crate) async fn component(
+    connection: &mut SqliteConnection,
+    digest: &[u8],
+    bytes: &[u8],
+) -> Result<(), StoreError> {
+    let query = sqlx::query("INSERT INTO components (digest, size, bytes) VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
+    let query = query.bind(digest).bind(int(bytes.len() as u64)).bind(bytes);
+    query.execute(connection).await.map_err(storage("adding a component"))?;
+    Ok(())
+}
+
+fn millis(time: Timestamp) -> i64 {
+    int(time.as_millis())
+}

@@ -1,0 +1,182 @@
+//! Opening the database file, for one writer or for readers alone.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use assize_ledger::{Digest, Frontier, Head, Tile, Timestamp};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
+
+use super::{int, storage};
+use crate::StoreError;
+
+/// The schema, in steps; each is applied once, in order.
+pub(crate) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+const DATABASE: &str = "assize.db";
+const LOCK: &str = "assize.lock";
+
+/// Two pages of the system: a sealed record of 2 to 3 KB wastes little of one, and the last page of each table and
+/// index, which every commit writes again, isn't large.
+pub(crate) const PAGE_SIZE: u32 = 8_192;
+/// Pages of WAL (256 MB) after which a commit moves them to the database itself, should the task that does so fail.
+const CHECKPOINT_PAGES: u32 = (256 << 20) / PAGE_SIZE;
+/// Room for the pages of one group, so that none has to be written before its commit; in KiB.
+const CACHE: &str = "-8192";
+/// Reading goes on beside the writer, so waiting is for the rare moment of a checkpoint or of a starting server.
+const BUSY: Duration = Duration::from_secs(5);
+const READERS: u32 = 4;
+
+/// Where a directory's database is.
+pub(crate) fn database(dir: &Path) -> PathBuf {
+    dir.join(DATABASE)
+}
+
+/// Keeps other processes from writing to the directory, for as long as it lives.
+pub(crate) fn lock(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join(LOCK);
+    let failed = |error: std::io::Error| StoreError::Storage {
+        action: "opening the data directory",
+        detail: format!("{}: {error}", path.display()),
+    };
+    fs::create_dir_all(dir).map_err(failed)?;
+    let file = File::options().create(true).append(true).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.display().to_string() }),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+/// The one connection that writes.
+pub(crate) async fn writer(path: &Path, max_bytes: Option<u64>) -> Result<SqliteConnection, StoreError> {
+    let mut options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .page_size(PAGE_SIZE)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+        .pragma("cache_size", CACHE)
+        .disable_statement_logging();
+    if let Some(bytes) = max_bytes {
+        options = options.pragma("max_page_count", (bytes / u64::from(PAGE_SIZE)).to_string());
+    }
+    options.connect().await.map_err(storage("opening the database"))
+}
+
+/// Applies what is missing of the schema.
+pub(crate) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    MIGRATIONS.run(connection).await.map_err(|error| match error {
+        sqlx::migrate::MigrateError::Execute(error) => storage("migrating the database")(error),
+        other => StoreError::Storage { action: "migrating the database", detail: other.to_string() },
+    })
+}
+
+/// Connections that can only read; they work beside a writer and without one, and never create the file.
+pub(crate) async fn readers(path: &Path) -> Result<SqlitePool, StoreError> {
+    if !path.is_file() {
+        return Err(StoreError::Missing { path: path.display().to_string() });
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .read_only(true)
+        .busy_timeout(BUSY)
+        .disable_statement_logging();
+    let pool = SqlitePoolOptions::new().max_connections(READERS);
+    let opened = pool.clone().connect_with(options.clone()).await;
+    let schema = "SELECT count(*) FROM sqlite_schema";
+    let failure = match opened {
+        Ok(pool) => match sqlx::query(schema).execute(&pool).await {
+            Ok(_) => return Ok(pool),
+            Err(error) => error,
+        },
+        Err(error) => error,
+    };
+    // A WAL database in a directory that can't be written to (a mounted copy, an archive) can only be read as a file
+    // that nobody changes; with a WAL beside it, that would miss what is in there.
+    let wal = path.with_extension("db-wal");
+    let quiet = fs::metadata(&wal).map_or(true, |wal| wal.len() == 0);
+    if !quiet {
+        return Err(storage("opening the database")(failure));
+    }
+    let opened = pool.connect_with(options.immutable(true)).await.map_err(storage("opening the database"))?;
+    sqlx::query(schema).execute(&opened).await.map_err(storage("opening the database"))?;
+    Ok(opened)
+}
+
+/// The log's name, as its first entry says; none without entries.
+pub(crate) async fn origin(connection: &mut SqliteConnection) -> Result<Option<String>, StoreError> {
+    let bytes: Option<Vec<u8>> = sqlx::query_scalar("SELECT bytes FROM entries WHERE seq = 0")
+        .fetch_optional(connection)
+        .await
+        .map_err(storage("reading the first entry"))?;
+    let Some(bytes) = bytes else { return Ok(None) };
+    let entry = assize_ledger::Entry::decode(&bytes)
+        .map_err(|error| StoreError::Corrupt { record: "entry 0".into(), detail: error.to_string() })?;
+    Ok(Some(entry.origin))
+}
+
+/// Where the log stands. Reads the last entry, the tiles at the tree's right edge and the hashes after them, and
+/// compares the root with the one that was stored.
+pub(crate) async fn head(connection: &mut SqliteConnection, origin: &str) -> Result<Head, StoreError> {
+    let failed = storage("reading the end of the ledger");
+    let last = sqlx::query("SELECT seq, hash, time FROM entries ORDER BY seq DESC LIMIT 1")
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(&failed)?;
+    let Some(last) = last else { return Ok(Head::new(origin)) };
+    let seq: i64 = last.try_get(0).map_err(&failed)?;
+    let hash: Vec<u8> = last.try_get(1).map_err(&failed)?;
+    let time: i64 = last.try_get(2).map_err(&failed)?;
+    let corrupt = |detail: String| StoreError::Corrupt { record: format!("entry {seq}"), detail };
+    let seq = u64::try_from(seq).map_err(|error| corrupt(error.to_string()))?;
+    let hash = Digest::try_from(hash.as_slice()).map_err(|error| corrupt(error.to_string()))?;
+    let time = u64::try_from(time)
+        .ok()
+        .and_then(Timestamp::from_millis)
+        .ok_or_else(|| corrupt(format!("time: found {time}")))?;
+    let size = seq + 1;
+
+    let mut tiles = Vec::new();
+    for id in Frontier::tiles_needed(size) {
+        let hashes: Option<Vec<u8>> = sqlx::query_scalar("SELECT hashes FROM tiles WHERE level = ? AND idx = ?")
+            .bind(i64::from(id.level))
+            .bind(int(id.index))
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(&failed)?;
+        tiles.extend(hashes.map(|hashes| Tile { id, hashes }));
+    }
+    let tail: Vec<Vec<u8>> = sqlx::query_scalar("SELECT hash FROM entries WHERE seq >= ? ORDER BY seq")
+        .bind(int(size & !0xff))
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(&failed)?;
+    let tail: Result<Vec<Digest>, _> = tail.iter().map(|hash| Digest::try_from(hash.as_slice())).collect();
+    let tail = tail.map_err(|error| corrupt(error.to_string()))?;
+    let frontier = Frontier::from_tiles(size, &tiles, &tail).map_err(|error| corrupt(error.to_string()))?;
+
+    let stored: Option<Vec<u8>> = sqlx::query_scalar("SELECT root FROM heads WHERE size = ?")
+        .bind(int(size))
+        .fetch_optional(connection)
+        .await
+        .map_err(&failed)?;
+    let root = frontier.root();
+    if stored.as_deref() != Some(root.as_bytes().as_slice()) {
+        let found = stored.map_or_else(|| "nothing".to_owned(), |stored| crate::record::hex(&stored));
+        let detail = format!("root: found {found}, expected {root}");
+        return Err(StoreError::Corrupt { record: format!("head {size}"), detail });
+    }
+    Ok(Head::resume(origin, hash, time, frontier))
+}
+
+/// Closes a connection, so that its part of the WAL is moved to the database if it is the last.
+pub(crate) async fn close(connection: SqliteConnection) {
+    if let Err(error) = connection.close().await {
+        tracing::warn!(%error, "closing the database");
+    }
+}

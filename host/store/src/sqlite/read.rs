@@ -1,0 +1,355 @@
+//! Reading what is stored.
+
+use std::path::Path;
+
+use assize_ledger::{Digest, Timestamp};
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row as _, Sqlite};
+
+use super::{int, open, storage};
+use crate::StoreError;
+use crate::rows::{
+    ActivationEvent, ActivationRow, DecisionFilter, DecisionRow, EffectRow, EntryRow, HeadRow, KeyRow, PackageRow,
+    Page, PolicyRow, StoredDecision, SystemRow,
+};
+
+/// Reads, and checks. Clones share their connections.
+///
+/// Where a method takes a tenant, `None` means all of them (for an administrator of the host), and another tenant's rows
+/// aren't found.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    pub(crate) pool: SqlitePool,
+}
+
+const DECISION: &str = "SELECT d.seq, e.hash, d.id, d.tenant, d.system, d.environment, d.kind, d.verdict, d.reason, \
+    d.risk_score, d.confidence, d.occurred_at, d.rules_as_of, d.received_at, d.decided_at, d.snapshot, d.kill_switch, \
+    d.idempotency_key, d.body_hash FROM decisions d JOIN entries e ON e.seq = d.seq";
+
+impl Reader {
+    pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { pool: open::readers(path).await? })
+    }
+
+    /// Closes the connections. A reader that isn't closed is closed when its last clone is dropped, a little later.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// The log's name; none before its first entry.
+    pub async fn origin(&self) -> Result<Option<String>, StoreError> {
+        let mut connection = self.pool.acquire().await.map_err(storage("reading the first entry"))?;
+        open::origin(&mut connection).await
+    }
+
+    /// The newest end of the ledger; none before its first entry.
+    pub async fn head(&self) -> Result<Option<HeadRow>, StoreError> {
+        let sql = "SELECT size, root, hash, time FROM heads ORDER BY size DESC LIMIT 1";
+        let row = sqlx::query(sql).fetch_optional(&self.pool).await.map_err(storage("reading the newest head"))?;
+        let head = |row: SqliteRow| {
+            let row = Columns(&row, "head");
+            Ok(HeadRow { size: row.count(0)?, root: row.digest(1)?, hash: row.digest(2)?, time: row.time(3)? })
+        };
+        row.map(head).transpose()
+    }
+
+    /// A decision with all that is kept of it.
+    pub async fn decision(&self, tenant: Option<&str>, id: &str) -> Result<Option<StoredDecision>, StoreError> {
+        let failed = storage("reading a decision");
+        let sql = format!("{DECISION} WHERE d.id = ? AND (?2 IS NULL OR d.tenant = ?2)");
+        let row = sqlx::query(AssertSqlSafe(sql)).bind(id).bind(tenant).fetch_optional(&self.pool);
+        let Some(row) = row.await.map_err(&failed)? else { return Ok(None) };
+        let row = decision(&row)?;
+        let seq = int(row.seq);
+        let entry = sqlx::query("SELECT bytes, time FROM entries WHERE seq = ?").bind(seq);
+        let entry = entry.fetch_one(&self.pool).await.map_err(&failed)?;
+        let entry = Columns(&entry, "entry");
+        let (bytes, time) = (entry.get(0)?, entry.time(1)?);
+        let sealed = sqlx::query("SELECT input, record FROM sealed WHERE seq = ?").bind(seq);
+        let sealed = sealed.fetch_optional(&self.pool).await.map_err(&failed)?;
+        let (input, record) = match &sealed {
+            Some(sealed) => (Columns(sealed, "payload").get(0)?, Columns(sealed, "payload").get(1)?),
+            None => (None, None),
+        };
+        let effects =
+            sqlx::query("SELECT n, binding, kind, body, state FROM effects WHERE seq = ? ORDER BY n").bind(seq);
+        let effects = effects.fetch_all(&self.pool).await.map_err(&failed)?;
+        let effects: Result<_, _> = effects.iter().map(effect).collect();
+        Ok(Some(StoredDecision { row, entry: bytes, time, input, record, effects: effects? }))
+    }
+
+    /// Decisions, newest first. `cursor` is a page's [`Page::next`].
+    pub async fn decisions(
+        &self,
+        tenant: Option<&str>,
+        filter: &DecisionFilter,
+        cursor: Option<u64>,
+        limit: u32,
+    ) -> Result<Page<DecisionRow>, StoreError> {
+        let mut query = QueryBuilder::<Sqlite>::new(DECISION);
+        query.push(" WHERE d.seq < ").push_bind(cursor.map_or(i64::MAX, int));
+        let columns = [
+            ("d.tenant", tenant),
+            ("d.system", filter.system.as_deref()),
+            ("d.verdict", filter.verdict.as_deref()),
+            ("d.environment", filter.environment.as_deref()),
+        ];
+        for (column, value) in columns {
+            if let Some(value) = value {
+                query.push(" AND ").push(column).push(" = ").push_bind(value.to_owned());
+            }
+        }
+        for (condition, moment) in [(" AND d.decided_at >= ", filter.from), (" AND d.decided_at < ", filter.before)] {
+            if let Some(moment) = moment {
+                query.push(condition).push_bind(int(moment.as_millis()));
+            }
+        }
+        // One more than asked for tells whether there is a next page.
+        query.push(" ORDER BY d.seq DESC LIMIT ").push_bind(i64::from(limit) + 1);
+        let rows = query.build().fetch_all(&self.pool).await.map_err(storage("listing decisions"))?;
+        let rows: Result<Vec<_>, _> = rows.iter().map(decision).collect();
+        Ok(page(rows?, limit, |row| row.seq))
+    }
+
+    /// The decision that an idempotency key stands for, with the hash of the body it was used with.
+    pub async fn find_idempotent(&self, tenant: &str, key: &str) -> Result<Option<(String, Digest)>, StoreError> {
+        let sql = "SELECT id, body_hash FROM decisions WHERE tenant = ? AND idempotency_key = ?";
+        let row = sqlx::query(sql).bind(tenant).bind(key).fetch_optional(&self.pool);
+        let row = row.await.map_err(storage("looking up an idempotency key"))?;
+        row.map(|row| Ok((Columns(&row, "decision").get(0)?, Columns(&row, "decision").digest(1)?))).transpose()
+    }
+
+    /// Entries from `from` on, oldest first.
+    pub async fn entries(&self, tenant: Option<&str>, from: u64, limit: u32) -> Result<Vec<EntryRow>, StoreError> {
+        let sql = "SELECT seq, hash, kind, subject, tenant, time, bytes FROM entries \
+            WHERE seq >= ? AND (?2 IS NULL OR tenant = ?2) ORDER BY seq LIMIT ?3";
+        let rows = sqlx::query(sql).bind(int(from)).bind(tenant).bind(i64::from(limit)).fetch_all(&self.pool);
+        let rows = rows.await.map_err(storage("reading entries"))?;
+        let entry = |row: &SqliteRow| {
+            let row = Columns(row, "entry");
+            Ok(EntryRow {
+                seq: row.count(0)?,
+                hash: row.digest(1)?,
+                kind: row.get(2)?,
+                subject: row.get(3)?,
+                tenant: row.tenant(4)?,
+                time: row.time(5)?,
+                bytes: row.get(6)?,
+            })
+        };
+        rows.iter().map(entry).collect()
+    }
+
+    /// The bytes of a component.
+    pub async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        self.content("SELECT bytes FROM components WHERE digest = ?", digest, "reading a component").await
+    }
+
+    /// The bytes of a snapshot.
+    pub async fn snapshot(&self, hash: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        self.content("SELECT bytes FROM snapshots WHERE hash = ?", hash, "reading a snapshot").await
+    }
+
+    async fn content(
+        &self,
+        sql: &'static str,
+        hash: &Digest,
+        action: &'static str,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let query = sqlx::query_scalar(sql).bind(hash.as_bytes().as_slice());
+        query.fetch_optional(&self.pool).await.map_err(storage(action))
+    }
+
+    /// Every published version, in the order of publishing.
+    pub async fn packages(&self) -> Result<Vec<PackageRow>, StoreError> {
+        let sql = "SELECT tenant, name, version, digest, kind, contract, manifest, at, seq FROM packages ORDER BY seq";
+        let rows = sqlx::query(sql).fetch_all(&self.pool).await.map_err(storage("listing packages"))?;
+        let package = |row: &SqliteRow| {
+            let row = Columns(row, "package");
+            Ok(PackageRow {
+                tenant: row.tenant(0)?,
+                name: row.get(1)?,
+                version: row.get(2)?,
+                digest: row.digest(3)?,
+                kind: row.get(4)?,
+                contract: row.get(5)?,
+                manifest: row.get(6)?,
+                at: row.time(7)?,
+                seq: row.count(8)?,
+            })
+        };
+        rows.iter().map(package).collect()
+    }
+
+    /// Every step in the life of every published version, in order.
+    pub async fn activations(&self) -> Result<Vec<ActivationRow>, StoreError> {
+        let sql = "SELECT tenant, package, version, digest, event, at, seq FROM activations ORDER BY seq";
+        let rows = sqlx::query(sql).fetch_all(&self.pool).await.map_err(storage("listing activations"))?;
+        let activation = |row: &SqliteRow| {
+            let row = Columns(row, "activation");
+            let event: String = row.get(4)?;
+            let unknown =
+                || StoreError::Corrupt { record: "activation".into(), detail: format!("event: found {event:?}") };
+            Ok(ActivationRow {
+                tenant: row.tenant(0)?,
+                package: row.get(1)?,
+                version: row.get(2)?,
+                digest: row.digest(3)?,
+                event: ActivationEvent::parse(&event).ok_or_else(unknown)?,
+                at: row.time(5)?,
+                seq: row.count(6)?,
+            })
+        };
+        rows.iter().map(activation).collect()
+    }
+
+    /// The newest policy of every scope.
+    pub async fn policies(&self) -> Result<Vec<PolicyRow>, StoreError> {
+        let sql = "SELECT tenant, scope, max(version), hash, bytes, at, seq FROM policies GROUP BY tenant, scope";
+        let rows = sqlx::query(sql).fetch_all(&self.pool).await.map_err(storage("listing policies"))?;
+        rows.iter().map(policy).collect()
+    }
+
+    /// Every version of a scope's policy, oldest first. Here `None` is the host's own scope.
+    pub async fn policy_history(&self, tenant: Option<&str>, scope: &str) -> Result<Vec<PolicyRow>, StoreError> {
+        let sql = "SELECT tenant, scope, version, hash, bytes, at, seq FROM policies \
+            WHERE tenant = ? AND scope = ? ORDER BY version";
+        let rows = sqlx::query(sql).bind(tenant.unwrap_or_default()).bind(scope).fetch_all(&self.pool);
+        rows.await.map_err(storage("reading a policy's history"))?.iter().map(policy).collect()
+    }
+
+    /// The newest data of every system.
+    pub async fn systems(&self, tenant: Option<&str>) -> Result<Vec<SystemRow>, StoreError> {
+        let sql = "SELECT tenant, id, max(version), bytes, at, seq FROM systems \
+            WHERE ?1 IS NULL OR tenant = ?1 GROUP BY tenant, id";
+        let rows = sqlx::query(sql).bind(tenant).fetch_all(&self.pool).await.map_err(storage("listing systems"))?;
+        rows.iter().map(system).collect()
+    }
+
+    /// Every version of a system's data, oldest first.
+    pub async fn system_history(&self, tenant: Option<&str>, id: &str) -> Result<Vec<SystemRow>, StoreError> {
+        let sql = "SELECT tenant, id, version, bytes, at, seq FROM systems \
+            WHERE id = ? AND (?2 IS NULL OR tenant = ?2) ORDER BY tenant, version";
+        let rows = sqlx::query(sql).bind(id).bind(tenant).fetch_all(&self.pool);
+        rows.await.map_err(storage("reading a system's history"))?.iter().map(system).collect()
+    }
+
+    /// Every key, revoked ones too, in the order of making.
+    pub async fn keys(&self) -> Result<Vec<KeyRow>, StoreError> {
+        let sql = "SELECT k.id, k.hash, k.role, k.tenant, k.label, k.at, k.seq, r.at FROM keys k \
+            LEFT JOIN key_revocations r ON r.id = k.id ORDER BY k.seq";
+        let rows = sqlx::query(sql).fetch_all(&self.pool).await.map_err(storage("listing keys"))?;
+        let key = |row: &SqliteRow| {
+            let row = Columns(row, "key");
+            Ok(KeyRow {
+                id: row.get(0)?,
+                hash: row.digest(1)?,
+                role: row.get(2)?,
+                tenant: row.tenant(3)?,
+                label: row.get(4)?,
+                at: row.time(5)?,
+                seq: row.count(6)?,
+                revoked_at: row.get::<Option<i64>>(7)?.map(|_| row.time(7)).transpose()?,
+            })
+        };
+        rows.iter().map(key).collect()
+    }
+}
+
+/// Reads columns by place, and says which record can't be read.
+struct Columns<'r>(&'r SqliteRow, &'static str);
+
+impl<'r> Columns<'r> {
+    fn get<T>(&self, at: usize) -> Result<T, StoreError>
+    where
+        T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>,
+    {
+        self.0.try_get(at).map_err(|error| self.corrupt(error))
+    }
+
+    fn count(&self, at: usize) -> Result<u64, StoreError> {
+        u64::try_from(self.get::<i64>(at)?).map_err(|error| self.corrupt(error))
+    }
+
+    fn digest(&self, at: usize) -> Result<Digest, StoreError> {
+        Digest::try_from(self.get::<&[u8]>(at)?).map_err(|error| self.corrupt(error))
+    }
+
+    fn time(&self, at: usize) -> Result<Timestamp, StoreError> {
+        let millis = self.count(at)?;
+        Timestamp::from_millis(millis).ok_or_else(|| self.corrupt(format_args!("{millis} is no time")))
+    }
+
+    fn tenant(&self, at: usize) -> Result<Option<String>, StoreError> {
+        Ok(Some(self.get::<String>(at)?).filter(|tenant| !tenant.is_empty()))
+    }
+
+    fn corrupt(&self, error: impl ToString) -> StoreError {
+        StoreError::Corrupt { record: self.1.to_owned(), detail: error.to_string() }
+    }
+}
+
+fn decision(row: &SqliteRow) -> Result<DecisionRow, StoreError> {
+    let row = Columns(row, "decision");
+    let body_hash: Option<&[u8]> = row.get(18)?;
+    Ok(DecisionRow {
+        seq: row.count(0)?,
+        entry_hash: row.digest(1)?,
+        id: row.get(2)?,
+        tenant: row.get(3)?,
+        system: row.get(4)?,
+        environment: row.get(5)?,
+        kind: row.get(6)?,
+        verdict: row.get(7)?,
+        reason: row.get(8)?,
+        risk_score: row.get(9)?,
+        confidence: row.get(10)?,
+        occurred_at: row.time(11)?,
+        rules_as_of: row.time(12)?,
+        received_at: row.time(13)?,
+        decided_at: row.time(14)?,
+        snapshot: row.digest(15)?,
+        kill_switch: row.get::<i64>(16)? != 0,
+        idempotency_key: row.get(17)?,
+        body_hash: body_hash.map(|_| row.digest(18)).transpose()?,
+    })
+}
+
+fn effect(row: &SqliteRow) -> Result<EffectRow, StoreError> {
+    let row = Columns(row, "effect");
+    let n = u32::try_from(row.count(0)?).map_err(|error| row.corrupt(error))?;
+    Ok(EffectRow { n, binding: row.get(1)?, kind: row.get(2)?, body: row.get(3)?, state: row.get(4)? })
+}
+
+fn policy(row: &SqliteRow) -> Result<PolicyRow, StoreError> {
+    let row = Columns(row, "policy");
+    Ok(PolicyRow {
+        tenant: row.tenant(0)?,
+        scope: row.get(1)?,
+        version: row.count(2)?,
+        hash: row.digest(3)?,
+        bytes: row.get(4)?,
+        at: row.time(5)?,
+        seq: row.count(6)?,
+    })
+}
+
+fn system(row: &SqliteRow) -> Result<SystemRow, StoreError> {
+    let row = Columns(row, "system");
+    Ok(SystemRow {
+        tenant: row.tenant(0)?,
+        id: row.get(1)?,
+        version: row.count(2)?,
+        bytes: row.get(3)?,
+        at: row.time(4)?,
+        seq: row.count(5)?,
+    })
+}
+
+fn page<T>(mut rows: Vec<T>, limit: u32, seq: impl Fn(&T) -> u64) -> Page<T> {
+    let limit = limit as usize;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(seq);
+    Page { rows, next }
+}

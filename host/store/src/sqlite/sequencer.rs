@@ -1,0 +1,401 @@
+//! The one task that writes: it gives every entry its place.
+//!
+//! Requests wait in a bounded queue. Whatever waits when the last group is done makes the next one, so groups grow with
+//! the load and nobody waits for a timer. A group is one transaction; its requesters hear of it after `COMMIT` returned,
+//! and not before.
+
+mod change;
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use assize_ledger::{Digest, Draft, Head, Tile};
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
+
+use super::checkpoint::Checkpointer;
+use super::insert::{self, Inserts, NewEntry, Transaction};
+use super::{open, storage};
+use crate::StoreError;
+use crate::append::{Appended, ChangeDraft, Idempotency, Outcome};
+use crate::seal::{Payload, SealedDecision};
+
+/// Requests in a group at most: enough to make the disk's answer cheap, few enough not to keep the first one waiting.
+const GROUP: usize = 256;
+/// Keys looked up with one statement.
+const KEYS: usize = 32;
+
+pub(crate) type Reply = oneshot::Sender<Result<Outcome, StoreError>>;
+
+/// What waits in the queue.
+pub(crate) enum Request {
+    Decision(Box<DecisionRequest>, Reply),
+    Change(Box<ChangeDraft>, Reply),
+    Snapshot(Digest, Arc<[u8]>, oneshot::Sender<Result<(), StoreError>>),
+    /// Takes no more requests; those before it are still served.
+    Close,
+}
+
+pub(crate) struct DecisionRequest {
+    pub(crate) draft: Draft,
+    pub(crate) payload: Payload,
+    pub(crate) decision: SealedDecision,
+    pub(crate) snapshot: Option<Arc<[u8]>>,
+    pub(crate) halt_epoch: u64,
+}
+
+pub(crate) struct Sequencer {
+    path: PathBuf,
+    max_bytes: Option<u64>,
+    origin: String,
+    /// Held for as long as anything may be written.
+    _lock: File,
+    connection: Option<SqliteConnection>,
+    /// None after a failure, until it was read again: what was appended in memory may not be in the database.
+    head: Option<Head>,
+    snapshots: HashSet<Digest>,
+    halt_epoch: Arc<AtomicU64>,
+    poisoned: Option<StoreError>,
+    inserts: Inserts,
+    checkpointer: Checkpointer,
+    /// Bytes that the last group put into the WAL.
+    committed: u64,
+}
+
+/// A group on its way into the database.
+struct Group {
+    head: Head,
+    tiles: Vec<Tile>,
+    decisions: Vec<(NewEntry, SealedDecision)>,
+    /// Decisions by tenant and key: those stored before, and those of this group.
+    keys: HashMap<(String, String), (String, Digest)>,
+    snapshots: Vec<Digest>,
+    halt_epoch: u64,
+    /// Bytes of its entries and payloads.
+    bytes: u64,
+    /// One for each request that asks for an entry, in order.
+    outcomes: Vec<Result<Outcome, StoreError>>,
+}
+
+impl Sequencer {
+    pub(crate) async fn start(
+        path: PathBuf,
+        max_bytes: Option<u64>,
+        origin: String,
+        lock: File,
+        halt_epoch: Arc<AtomicU64>,
+    ) -> Result<Self, StoreError> {
+        let mut connection = open::writer(&path, max_bytes).await?;
+        open::migrate(&mut connection).await?;
+        if let Some(found) = open::origin(&mut connection).await?
+            && found != origin
+        {
+            return Err(StoreError::Origin { found, expected: origin });
+        }
+        let head = open::head(&mut connection, &origin).await?;
+        let known: Vec<Vec<u8>> = sqlx::query_scalar("SELECT hash FROM snapshots")
+            .fetch_all(&mut connection)
+            .await
+            .map_err(storage("reading snapshots"))?;
+        let snapshots = known.iter().filter_map(|hash| Digest::try_from(hash.as_slice()).ok()).collect();
+        let inserts = Inserts::new();
+        let checkpointer = Checkpointer::start(&path).await?;
+        let mut sequencer = Self {
+            path,
+            max_bytes,
+            origin,
+            _lock: lock,
+            connection: Some(connection),
+            head: Some(head),
+            snapshots,
+            halt_epoch,
+            poisoned: None,
+            inserts,
+            checkpointer,
+            committed: 0,
+        };
+        sequencer.open_log().await?;
+        Ok(sequencer)
+    }
+
+    /// Serves requests until every [`crate::Store`] is gone and the queue is empty.
+    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Request>) {
+        let mut requests = Vec::with_capacity(GROUP);
+        while queue.recv_many(&mut requests, GROUP).await > 0 {
+            if requests.iter().any(|request| matches!(request, Request::Close)) {
+                queue.close();
+            }
+            self.serve(std::mem::replace(&mut requests, Vec::with_capacity(GROUP))).await;
+        }
+        self.checkpointer.stop().await;
+        if let Some(connection) = self.connection.take() {
+            open::close(connection).await;
+        }
+    }
+
+    /// Writes a group and answers it.
+    async fn serve(&mut self, requests: Vec<Request>) {
+        let mut replies = Vec::with_capacity(requests.len());
+        let mut snapshot_replies = Vec::new();
+        let mut work = Vec::with_capacity(requests.len());
+        let mut snapshots = Vec::new();
+        for request in requests {
+            match request {
+                Request::Decision(decision, reply) => {
+                    work.push(Work::Decision(decision));
+                    replies.push(reply);
+                }
+                Request::Change(change, reply) => {
+                    work.push(Work::Change(change));
+                    replies.push(reply);
+                }
+                Request::Snapshot(hash, bytes, reply) => {
+                    snapshots.push((hash, bytes));
+                    snapshot_replies.push(reply);
+                }
+                Request::Close => {}
+            }
+        }
+        // A requester that has gone away doesn't undo what it asked for: a failed send is fine.
+        match self.commit(work, snapshots).await {
+            Ok(outcomes) => {
+                snapshot_replies.into_iter().for_each(|reply| drop(reply.send(Ok(()))));
+                replies.into_iter().zip(outcomes).for_each(|(reply, outcome)| drop(reply.send(outcome)));
+            }
+            Err(error) => {
+                tracing::error!(%error, requests = replies.len(), "a group of requests could not be written");
+                snapshot_replies.into_iter().for_each(|reply| drop(reply.send(Err(error.clone()))));
+                replies.into_iter().for_each(|reply| drop(reply.send(Err(error.clone()))));
+            }
+        }
+        // Nobody waits for this any more.
+        if let Some(writer) = &mut self.connection {
+            self.checkpointer.committed(std::mem::take(&mut self.committed), writer).await;
+        }
+    }
+
+    /// One transaction. On an error nothing of it is stored.
+    async fn commit(
+        &mut self,
+        work: Vec<Work>,
+        snapshots: Vec<(Digest, Arc<[u8]>)>,
+    ) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
+        if let Some(poisoned) = &self.poisoned {
+            return Err(poisoned.clone());
+        }
+        let (mut connection, head) = self.ready().await?;
+        let written = self.transaction(&mut connection, head, work, snapshots).await;
+        match written {
+            Ok(group) => {
+                self.committed += group.bytes;
+                self.connection = Some(connection);
+                self.head = Some(group.head);
+                self.snapshots.extend(group.snapshots);
+                // Published before the stop is answered: whoever reads the epoch after that reads the new one.
+                self.halt_epoch.store(group.halt_epoch, Ordering::SeqCst);
+                Ok(group.outcomes)
+            }
+            Err(error) => {
+                if let StoreError::Poisoned { .. } = error {
+                    self.poisoned = Some(error.clone());
+                }
+                // SQLite has rolled back already after some errors; then this one fails, and that is all right. The next
+                // group reads the head again, on a new connection if this one is beyond use.
+                if sqlx::query("ROLLBACK").execute(&mut connection).await.is_ok()
+                    || sqlx::query("SELECT 1").execute(&mut connection).await.is_ok()
+                {
+                    self.connection = Some(connection);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The connection and the head, read again after a failure.
+    async fn ready(&mut self) -> Result<(SqliteConnection, Head), StoreError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => open::writer(&self.path, self.max_bytes).await?,
+        };
+        let head = match self.head.take() {
+            Some(head) => head,
+            None => match open::head(&mut connection, &self.origin).await {
+                Ok(head) => head,
+                Err(error) => {
+                    self.connection = Some(connection);
+                    return Err(error);
+                }
+            },
+        };
+        Ok((connection, head))
+    }
+
+    async fn transaction(
+        &self,
+        connection: &mut SqliteConnection,
+        head: Head,
+        work: Vec<Work>,
+        snapshots: Vec<(Digest, Arc<[u8]>)>,
+    ) -> Result<Group, StoreError> {
+        let before = head.size();
+        // Nobody else writes, so what is looked up before the transaction begins still holds in it.
+        let mut group = Group {
+            head,
+            tiles: Vec::new(),
+            decisions: Vec::with_capacity(work.len()),
+            keys: known_keys(connection, &work).await?,
+            snapshots: Vec::new(),
+            halt_epoch: self.halt_epoch.load(Ordering::SeqCst),
+            bytes: 0,
+            outcomes: Vec::with_capacity(work.len()),
+        };
+        let mut transaction = Transaction::new(connection);
+        for (hash, bytes) in snapshots {
+            // Its hash was compared before it was queued, so it can't be refused.
+            drop(self.snapshot(&mut transaction, &mut group, hash, Some(bytes)).await?);
+        }
+        for work in work {
+            let outcome = match work {
+                Work::Decision(decision) => self.decide(&mut transaction, &mut group, *decision).await?,
+                Work::Change(change) => self.change(transaction.begun().await?, &mut group, *change).await?,
+            };
+            group.outcomes.push(outcome);
+        }
+        let (decisions, tiles) = (std::mem::take(&mut group.decisions), std::mem::take(&mut group.tiles));
+        let head = (group.head.size() > before).then_some(&group.head);
+        self.inserts.commit(transaction, decisions, tiles, head).await?;
+        Ok(group)
+    }
+
+    /// Gives a decision its place. The outer error is the group's, the inner one its own.
+    async fn decide(
+        &self,
+        transaction: &mut Transaction<'_>,
+        group: &mut Group,
+        request: DecisionRequest,
+    ) -> Result<Result<Outcome, StoreError>, StoreError> {
+        let DecisionRequest { draft, payload, decision, snapshot, halt_epoch } = request;
+        let tenant = decision.facts.tenant.clone();
+        let id = draft.subject.clone();
+        let key = decision.idempotency.clone();
+        if let Some(Idempotency { key, body_hash }) = &key
+            && let Some((decision, found)) = group.keys.get(&(tenant.clone(), key.clone()))
+        {
+            return Ok(if found == body_hash {
+                Ok(Outcome::Existing(decision.clone()))
+            } else {
+                let (key, decision) = (key.clone(), decision.clone());
+                Err(StoreError::IdempotencyConflict { key, decision, found: *found, given: *body_hash })
+            });
+        }
+        if halt_epoch < group.halt_epoch {
+            return Ok(Err(StoreError::Stale { judged: halt_epoch, current: group.halt_epoch }));
+        }
+        if let Err(error) = self.snapshot(transaction, group, decision.facts.snapshot, snapshot).await? {
+            return Ok(Err(error));
+        }
+        let sealed = match group.head.append(draft) {
+            Ok(sealed) => sealed,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        if let Some(Idempotency { key, body_hash }) = key {
+            group.keys.insert((tenant.clone(), key), (id.clone(), body_hash));
+        }
+        let (entry, appended) = group.take(sealed, "decision", id, tenant, payload);
+        group.decisions.push((entry, decision));
+        Ok(Ok(Outcome::Appended(appended)))
+    }
+
+    /// Adds a snapshot unless it is known. The outer error is the group's, the inner one the request's.
+    async fn snapshot(
+        &self,
+        transaction: &mut Transaction<'_>,
+        group: &mut Group,
+        hash: Digest,
+        bytes: Option<Arc<[u8]>>,
+    ) -> Result<Result<(), StoreError>, StoreError> {
+        if self.snapshots.contains(&hash) || group.snapshots.contains(&hash) {
+            return Ok(Ok(()));
+        }
+        let Some(bytes) = bytes else { return Ok(Err(StoreError::NotFound { subject: format!("snapshot {hash}") })) };
+        let found = Digest::of(&bytes);
+        if found != hash {
+            let detail = format!("hashes to {found}, not {hash}");
+            return Ok(Err(StoreError::Invalid { field: "snapshot", detail }));
+        }
+        insert::snapshot(transaction.begun().await?, hash.as_bytes(), &bytes).await?;
+        group.snapshots.push(hash);
+        Ok(Ok(()))
+    }
+}
+
+impl Group {
+    /// Prepares an entry for its table.
+    fn take(
+        &mut self,
+        mut sealed: assize_ledger::Sealed,
+        kind: &str,
+        subject: String,
+        tenant: String,
+        payload: Payload,
+    ) -> (NewEntry, Appended) {
+        self.tiles.append(&mut sealed.tiles);
+        self.bytes += (sealed.bytes.len() + payload.len()) as u64;
+        let appended = Appended { seq: sealed.seq, entry_hash: sealed.hash, time: sealed.time };
+        (NewEntry { sealed, kind: kind.to_owned(), subject, tenant, payload }, appended)
+    }
+}
+
+/// A request for an entry.
+enum Work {
+    Decision(Box<DecisionRequest>),
+    Change(Box<ChangeDraft>),
+}
+
+/// Which of the group's idempotency keys stand for a decision already.
+async fn known_keys(
+    connection: &mut SqliteConnection,
+    work: &[Work],
+) -> Result<HashMap<(String, String), (String, Digest)>, StoreError> {
+    let mut wanted = work.iter().filter_map(|work| match work {
+        Work::Decision(request) => {
+            let same = request.decision.idempotency.as_ref()?;
+            Some((request.decision.facts.tenant.clone(), same.key.clone()))
+        }
+        Work::Change(_) => None,
+    });
+    let mut known = HashMap::new();
+    loop {
+        let chunk: Vec<(String, String)> = wanted.by_ref().take(KEYS).collect();
+        if chunk.is_empty() {
+            return Ok(known);
+        }
+        // Rows that are missing repeat the last one, so that few texts are prepared.
+        let rows = chunk.len().next_power_of_two();
+        let values = vec!["(?,?)"; rows].join(",");
+        let sql = format!(
+            "WITH wanted (tenant, key) AS (VALUES {values}) SELECT d.tenant, d.idempotency_key, d.id, d.body_hash \
+             FROM wanted CROSS JOIN decisions d ON d.tenant = wanted.tenant AND d.idempotency_key = wanted.key"
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for (tenant, key) in
+            chunk.iter().chain(std::iter::repeat_n(&chunk, rows - chunk.len()).flat_map(|all| all.last()))
+        {
+            query = query.bind(tenant.as_str()).bind(key.as_str());
+        }
+        let failed = storage("looking up idempotency keys");
+        for row in query.fetch_all(&mut *connection).await.map_err(&failed)? {
+            let (tenant, key, id): (String, String, String) =
+                (row.try_get(0).map_err(&failed)?, row.try_get(1).map_err(&failed)?, row.try_get(2).map_err(&failed)?);
+            let hash: Vec<u8> = row.try_get(3).map_err(&failed)?;
+            let hash = Digest::try_from(hash.as_slice()).map_err(|error| StoreError::Corrupt {
+                record: format!("decision {id}"),
+                detail: format!("body_hash: {error}"),
+            })?;
+            known.insert((tenant, key), (id, hash));
+        }
+    }
+}

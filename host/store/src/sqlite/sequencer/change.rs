@@ -1,0 +1,192 @@
+//! Everything that isn't a decision: checked against what is stored, then recorded with its row.
+//!
+//! Changes are rare, so each is looked up and written by itself, within the group's transaction.
+
+use assize_ledger::{AdministrativeFacts, Digest, Draft, EntryKind, Timestamp};
+use sqlx::SqliteConnection;
+
+use super::{Group, Sequencer};
+use crate::StoreError;
+use crate::append::{Change, ChangeDraft, Outcome};
+use crate::record::ChangeRow;
+use crate::seal::Payload;
+use crate::sqlite::{insert, int, storage};
+
+impl Sequencer {
+    /// Writes the first entry of a new log.
+    pub(super) async fn open_log(&mut self) -> Result<(), StoreError> {
+        if self.head.as_ref().is_none_or(|head| head.size() > 0) {
+            return Ok(());
+        }
+        let (mut connection, mut head) = self.ready().await?;
+        let facts = AdministrativeFacts::default();
+        let invalid = |error: serde_json::Error| StoreError::Invalid { field: "facts", detail: error.to_string() };
+        let sealed = head.append(Draft {
+            kind: EntryKind::LogOpened,
+            subject: self.origin.clone(),
+            time: Timestamp::now(),
+            facts: serde_json::to_vec(&facts).map_err(invalid)?,
+            input: None,
+            record: None,
+        })?;
+        let entry = insert::NewEntry {
+            sealed,
+            kind: EntryKind::LogOpened.to_string(),
+            subject: self.origin.clone(),
+            tenant: String::new(),
+            payload: Payload::default(),
+        };
+        let mut transaction = insert::Transaction::new(&mut connection);
+        self.inserts.entry(transaction.begun().await?, entry).await?;
+        self.inserts.commit(transaction, Vec::new(), Vec::new(), Some(&head)).await?;
+        self.connection = Some(connection);
+        self.head = Some(head);
+        Ok(())
+    }
+
+    /// Gives a change its place. The outer error is the group's, the inner one its own.
+    pub(super) async fn change(
+        &self,
+        connection: &mut SqliteConnection,
+        group: &mut Group,
+        draft: ChangeDraft,
+    ) -> Result<Result<Outcome, StoreError>, StoreError> {
+        let ChangeDraft { tenant, time, mut details, confidential, input, change } = draft;
+        let owner = tenant.clone().unwrap_or_default();
+        let digest = match admit(connection, &owner, &change).await? {
+            Admitted::New(digest) => digest,
+            Admitted::Known(existing) => return Ok(Ok(Outcome::Existing(existing))),
+            Admitted::Refused(error) => return Ok(Err(error)),
+        };
+        if let Change::Policy { version, .. } | Change::System { version, .. } = &change {
+            details.insert("version".to_owned(), version.to_string());
+        }
+        if let Change::Key { role, .. } = &change {
+            details.insert("role".to_owned(), role.clone());
+        }
+        let row = ChangeRow::new(&owner, &change, digest);
+        let record = row.record(confidential);
+        let subject = record.subject().unwrap_or_default();
+        let facts = AdministrativeFacts { tenant, subject_digest: record.digest(), details };
+        let json = serde_json::to_vec(&facts).and_then(|facts| Ok((facts, serde_json::to_vec(&record)?)));
+        let (facts, record) = match json {
+            Ok(json) => json,
+            Err(error) => return Ok(Err(StoreError::Invalid { field: "details", detail: error.to_string() })),
+        };
+        let payload = Payload::seal(input, Some(record))?;
+        let (input, record) = payload.commitments();
+        let kind = change.entry_kind();
+        let draft = Draft { kind: kind.clone(), subject: subject.clone(), time, facts, input, record };
+        let sealed = match group.head.append(draft) {
+            Ok(sealed) => sealed,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let (entry, appended) = group.take(sealed, kind.as_str(), subject, owner, payload);
+        self.inserts.entry(connection, entry).await?;
+        insert::change(connection, row, appended.time, appended.seq).await?;
+        if let Change::Publish { component, .. } = &change {
+            insert::component(connection, digest.as_bytes(), component).await?;
+        }
+        if change.halts() {
+            group.halt_epoch += 1;
+        }
+        Ok(Ok(Outcome::Appended(appended)))
+    }
+}
+
+/// Whether a change may be made.
+enum Admitted {
+    /// Yes; with the digest of the component that it is about, if it is about one.
+    New(Digest),
+    /// It was made before, as this.
+    Known(String),
+    Refused(StoreError),
+}
+
+async fn admit(connection: &mut SqliteConnection, owner: &str, change: &Change) -> Result<Admitted, StoreError> {
+    let failed = storage("looking up what is in force");
+    Ok(match change {
+        Change::Publish { name, version, component, .. } => {
+            let given = Digest::of(component);
+            let found: Option<Vec<u8>> =
+                sqlx::query_scalar("SELECT digest FROM packages WHERE tenant = ? AND name = ? AND version = ?")
+                    .bind(owner)
+                    .bind(name)
+                    .bind(version)
+                    .fetch_optional(connection)
+                    .await
+                    .map_err(&failed)?;
+            match found.map(|found| Digest::try_from(found.as_slice())) {
+                None => Admitted::New(given),
+                Some(Ok(found)) if found == given => Admitted::Known(format!("{name}@{version}")),
+                Some(Ok(found)) => Admitted::Refused(StoreError::VersionExists {
+                    package: name.clone(),
+                    version: version.clone(),
+                    found,
+                    given,
+                }),
+                Some(Err(error)) => {
+                    let record = format!("package {name}@{version}");
+                    Admitted::Refused(StoreError::Corrupt { record, detail: error.to_string() })
+                }
+            }
+        }
+        Change::Activation { package, version, .. } => {
+            // The tenant's own package hides the host's of the same name.
+            let found: Option<Vec<u8>> = sqlx::query_scalar(
+                "SELECT digest FROM packages WHERE tenant IN (?, '') AND name = ? AND version = ? ORDER BY tenant DESC",
+            )
+            .bind(owner)
+            .bind(package)
+            .bind(version)
+            .fetch_optional(connection)
+            .await
+            .map_err(&failed)?;
+            match found.and_then(|found| Digest::try_from(found.as_slice()).ok()) {
+                Some(digest) => Admitted::New(digest),
+                None => Admitted::Refused(StoreError::NotFound { subject: format!("package {package}@{version}") }),
+            }
+        }
+        Change::Policy { scope, version, .. } => {
+            let newest = sqlx::query_scalar("SELECT max(version) FROM policies WHERE tenant = ? AND scope = ?");
+            let newest: Option<i64> = newest.bind(owner).bind(scope).fetch_one(connection).await.map_err(&failed)?;
+            next_version("policy", scope, newest, *version)
+        }
+        Change::System { id, version, .. } => {
+            let newest = sqlx::query_scalar("SELECT max(version) FROM systems WHERE tenant = ? AND id = ?");
+            let newest: Option<i64> = newest.bind(owner).bind(id).fetch_one(connection).await.map_err(&failed)?;
+            next_version("system", id, newest, *version)
+        }
+        Change::Key { id, hash, .. } => {
+            let taken = sqlx::query_scalar("SELECT count(*) FROM keys WHERE id = ? OR hash = ?");
+            let taken = taken.bind(id).bind(hash.as_bytes().as_slice());
+            let taken: i64 = taken.fetch_one(connection).await.map_err(&failed)?;
+            if taken == 0 {
+                Admitted::New(*hash)
+            } else {
+                Admitted::Refused(StoreError::Exists { subject: format!("key {id}") })
+            }
+        }
+        Change::KeyRevoked { id } => {
+            let known =
+                sqlx::query_scalar("SELECT count(*) FROM keys WHERE id = ? AND tenant = ?").bind(id).bind(owner);
+            let known: i64 = known.fetch_one(&mut *connection).await.map_err(&failed)?;
+            let revoked = sqlx::query_scalar("SELECT count(*) FROM key_revocations WHERE id = ?").bind(id);
+            let revoked: i64 = revoked.fetch_one(connection).await.map_err(&failed)?;
+            match (known, revoked) {
+                (0, _) => Admitted::Refused(StoreError::NotFound { subject: format!("key {id}") }),
+                (_, 0) => Admitted::New(Digest::ZERO),
+                _ => Admitted::Known(id.clone()),
+            }
+        }
+    })
+}
+
+fn next_version(what: &str, name: &str, newest: Option<i64>, given: u64) -> Admitted {
+    let expected = u64::try_from(newest.unwrap_or(0)).unwrap_or(0) + 1;
+    if given == expected && int(given) < i64::MAX {
+        Admitted::New(Digest::ZERO)
+    } else {
+        Admitted::Refused(StoreError::VersionConflict { subject: format!("{what} {name}"), expected, given })
+    }
+}

@@ -1,0 +1,216 @@
+//! The check of a whole database, or of a range of its ledger.
+//!
+//! Rows are read in the order of `seq`, a batch ahead of the check, so memory is that of two batches. Nothing is read in
+//! one long transaction, which would keep a running server from shortening its WAL: rows are never changed, so what was
+//! there when the check began is still there.
+
+mod read;
+mod state;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use assize_ledger::{Digest, Fault, Report, Start, Tile, TileId, Timestamp, Verifier};
+use sqlx::Row as _;
+
+use self::read::Batch;
+use super::read::Reader;
+use super::{int, storage};
+use crate::StoreError;
+use crate::check::{self, Seen};
+use crate::record::Cell;
+
+/// Which part of the ledger to check, and against what.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VerifyOptions {
+    /// The first entry; none or 0 for all of them. From a later one on, the hash of the entry before is taken as
+    /// stored, and what can only be told from the beginning (tree, tiles, heads) isn't checked.
+    pub from: Option<u64>,
+    /// The last entry; none for the newest.
+    pub to: Option<u64>,
+    /// A size and the root that the tree had then, known from elsewhere: without one, nobody can tell that the newest
+    /// entries were cut off.
+    pub expected: Option<(u64, Digest)>,
+}
+
+/// How far a check is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Entries checked.
+    pub done: u64,
+    /// Entries to check.
+    pub total: u64,
+}
+
+/// What the check of one batch needs besides its rows.
+struct Shared {
+    seen: Seen,
+    expected: Option<(u64, Digest)>,
+}
+
+impl Reader {
+    /// Recomputes everything from the rows: chain, tree, tiles and heads, payloads against their commitments, and every
+    /// column against what binds it. What is wrong is in the report, also what can't be read.
+    ///
+    /// # Errors
+    /// Only when nothing can be checked: the range isn't in the ledger, or there is none.
+    pub async fn verify(
+        &self,
+        options: VerifyOptions,
+        mut progress: impl FnMut(Progress) + Send,
+    ) -> Result<Report, StoreError> {
+        let size = self.size().await?;
+        let from = options.from.unwrap_or(0);
+        let end = options.to.map_or(size, |to| to.saturating_add(1));
+        let invalid =
+            |field, value: u64, detail: String| StoreError::Invalid { field, detail: format!("{value}: {detail}") };
+        if end > size {
+            return Err(invalid("to", end - 1, format!("the last entry is {}", size.saturating_sub(1))));
+        }
+        if from >= end {
+            return Err(invalid("from", from, format!("the last entry to check is {}", end.saturating_sub(1))));
+        }
+        let whole = from == 0;
+        let mut verifier = self.begin(from).await?;
+        if whole {
+            self.check_file(verifier.report_mut()).await;
+        } else {
+            let report = verifier.report_mut();
+            report.notes.push(format!("the hash of entry {} was taken as stored", from - 1));
+            report
+                .notes
+                .push("tree, tiles, heads, components and snapshots are checked from the beginning only".into());
+        }
+        let shared = Arc::new(Shared { seen: Seen::default(), expected: options.expected });
+        let mut batch = self.batch(from, end, whole).await;
+        while let Some(current) = batch {
+            let (next, shared) = (current.next, Arc::clone(&shared));
+            let blocking = move || check_batch(verifier, current, &shared);
+            // Reading the next batch and checking this one keep both cores busy.
+            let (checked, following) = tokio::join!(tokio::task::spawn_blocking(blocking), async {
+                if next < end { self.batch(next, end, whole).await } else { None }
+            });
+            let (checked, tiles) = checked
+                .map_err(|error| StoreError::Storage { action: "checking entries", detail: error.to_string() })?;
+            verifier = checked;
+            self.check_tiles(&mut verifier, tiles).await;
+            progress(Progress { done: next.min(end) - from, total: end - from });
+            batch = following;
+        }
+        let complete = verifier.size();
+        let report = verifier.report_mut();
+        if complete != end {
+            let found = format_args!("the last is {}", complete.saturating_sub(1));
+            report.faults.push(Fault::new(complete, format_args!("entry {complete}"), "seq", found, "an entry"));
+        }
+        match (&shared.expected, whole) {
+            (Some((size, _)), true) if *size > end => {
+                let name = format_args!("head {size}");
+                report.faults.push(Fault::new(None, name, "size", format_args!("{end} entries"), "at least that many"));
+            }
+            (Some(_), false) => report.notes.push("the expected root can be compared from the beginning only".into()),
+            (None, true) => report.notes.push(
+                "no expected root was given: entries cut off at the end can't be told from entries never written"
+                    .into(),
+            ),
+            _ => {}
+        }
+        if let Ok(counts) = shared.seen.counts.lock() {
+            report.decisions = counts.decisions;
+            report.payloads = counts.payloads;
+        }
+        self.check_state(&shared.seen, from..end, whole, report).await;
+        Ok(verifier.finish())
+    }
+
+    /// How many entries there are: one more than the last `seq`.
+    async fn size(&self) -> Result<u64, StoreError> {
+        let failed = storage("reading the end of the ledger");
+        let last: Option<i64> =
+            sqlx::query_scalar("SELECT max(seq) FROM entries").fetch_one(&self.pool).await.map_err(failed)?;
+        Ok(last.and_then(|last| u64::try_from(last).ok()).map_or(0, |last| last.saturating_add(1)))
+    }
+
+    async fn begin(&self, from: u64) -> Result<Verifier, StoreError> {
+        let origin = self.origin().await.ok().flatten();
+        let Some(before) = from.checked_sub(1) else { return Ok(Verifier::new(Start::Genesis, origin)) };
+        let failed = storage("reading the entry before the range");
+        let row = sqlx::query("SELECT hash, time FROM entries WHERE seq = ?").bind(int(before));
+        let row = row.fetch_one(&self.pool).await.map_err(&failed)?;
+        let (hash, time): (Vec<u8>, i64) = (row.try_get(0).map_err(&failed)?, row.try_get(1).map_err(&failed)?);
+        let corrupt = |detail: String| StoreError::Corrupt { record: format!("entry {before}"), detail };
+        let previous = Digest::try_from(hash.as_slice()).map_err(|error| corrupt(error.to_string()))?;
+        let time = u64::try_from(time).ok().and_then(Timestamp::from_millis);
+        let time = time.ok_or_else(|| corrupt("time: out of range".into()))?;
+        Ok(Verifier::new(Start::After { seq: from, previous, time }, origin))
+    }
+
+    /// Compares the tiles that entries filled with those that are stored.
+    async fn check_tiles(&self, verifier: &mut Verifier, tiles: Vec<Tile>) {
+        for Tile { id: TileId { level, index }, hashes } in tiles {
+            let query = sqlx::query_scalar("SELECT hashes FROM tiles WHERE level = ? AND idx = ?");
+            let query = query.bind(i64::from(level)).bind(int(index));
+            let stored: Result<Option<Vec<u8>>, _> = query.fetch_optional(&self.pool).await;
+            let report = verifier.report_mut();
+            report.tiles += 1;
+            let name = format_args!("tile {level}/{index}");
+            match stored {
+                Ok(Some(stored)) if stored == hashes => {}
+                Ok(Some(stored)) => {
+                    let (found, expected) = (Digest::of(&stored), Digest::of(&hashes));
+                    let found = format_args!("{} bytes with SHA-256 {found}", stored.len());
+                    report.faults.push(Fault::new(None, name, "hashes", found, format_args!("SHA-256 {expected}")));
+                }
+                Ok(None) => report.faults.push(Fault::new(None, name, "level, idx", "no row", "a row")),
+                Err(error) => report.faults.push(Fault::new(None, name, "hashes", error, "a readable row")),
+            }
+        }
+    }
+}
+
+/// Checks a batch on a thread that may be kept busy; hands out the tiles that it filled.
+fn check_batch(mut verifier: Verifier, batch: Batch, shared: &Shared) -> (Verifier, Vec<Tile>) {
+    verifier.report_mut().faults.append(&mut { batch.faults });
+    let mut heads: HashMap<u64, Vec<Cell>> = batch.heads.into_iter().collect();
+    let mut tiles = Vec::new();
+    verifier.batch(
+        &batch.rows,
+        |row, entry, faults| check::row(row, entry, &shared.seen, faults),
+        |link, root, report| {
+            tiles.extend(link.tiles.iter().cloned());
+            if let Some(stored) = heads.remove(&link.size) {
+                report.heads += 1;
+                let root = root();
+                let wants = [
+                    check::Want::Any,
+                    root.as_ref().map_or(check::Want::Any, |root| check::Want::Blob(root.as_bytes())),
+                    check::Want::Blob(link.hash.as_bytes()),
+                    link.time.map_or(check::Want::Any, |time| check::Want::Int(int(time.as_millis()))),
+                ];
+                let name = format_args!("head {}", link.size);
+                check::compare(&mut report.faults, None, &name, &["size", "root", "hash", "time"], &stored, &wants);
+            }
+            if let Some((size, expected)) = shared.expected
+                && size == link.size
+                && let Some(found) = root()
+                && found != expected
+            {
+                let name = format_args!("head {size}");
+                report.faults.push(Fault::new(None, name, "root", found, format_args!("{expected} (as given)")));
+            }
+        },
+    );
+    let mut left: Vec<u64> = heads.into_keys().collect();
+    left.sort_unstable();
+    for size in left {
+        let found = format_args!("a head after entry {}", size.saturating_sub(1));
+        verifier.report_mut().faults.push(Fault::new(
+            None,
+            format_args!("head {size}"),
+            "size",
+            found,
+            "no such entry",
+        ));
+    }
+    (verifier, tiles)
+}

@@ -1,0 +1,253 @@
+//! What isn't in the order of the ledger: the file itself, content by its hash, and what is in force.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
+
+use assize_ledger::{Digest, Fault, Report};
+use serde_json::Value;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
+
+use super::read::cells;
+use crate::StoreError;
+use crate::check::Seen;
+use crate::record::{Cell, SHAPES, Shape};
+use crate::sqlite::open::{MIGRATIONS, migrate};
+use crate::sqlite::read::Reader;
+use crate::sqlite::{int, storage};
+
+const SCHEMA: &str = "SELECT type || ' ' || name, tbl_name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name";
+
+impl Reader {
+    /// Whether the file is a database as SQLite and this version make it.
+    pub(super) async fn check_file(&self, report: &mut Report) {
+        match sqlx::query_scalar::<_, String>("PRAGMA integrity_check(100)").fetch_all(&self.pool).await {
+            Ok(lines) => {
+                for line in lines.iter().filter(|line| *line != "ok") {
+                    report.faults.push(Fault::new(None, "database", "integrity_check", line, "ok"));
+                }
+            }
+            Err(error) => report.faults.push(Fault::new(None, "database", "integrity_check", error, "ok")),
+        }
+        let (found, expected) = match (self.schema().await, pristine_schema().await) {
+            (Ok(found), Ok(expected)) => (found, expected),
+            (found, expected) => {
+                for error in [found.err(), expected.err()].into_iter().flatten() {
+                    report.faults.push(Fault::new(None, "database", "schema", error, "a readable schema"));
+                }
+                return;
+            }
+        };
+        for name in found.keys().chain(expected.keys()).collect::<HashSet<_>>() {
+            let (found, expected) = (found.get(name), expected.get(name));
+            if found != expected {
+                let text = |sql: Option<&String>| sql.map_or("nothing".to_owned(), |sql| sql.trim().to_owned());
+                report.faults.push(Fault::new(
+                    None,
+                    "database",
+                    format_args!("schema of {name}"),
+                    text(found),
+                    text(expected),
+                ));
+            }
+        }
+        let applied = sqlx::query("SELECT version, checksum, success FROM _sqlx_migrations ORDER BY version");
+        let applied = applied.fetch_all(&self.pool).await;
+        let applied: Vec<Vec<Cell>> = applied.iter().flatten().map(cells).collect();
+        for (n, migration) in MIGRATIONS.iter().enumerate() {
+            let expected = [Cell::Int(migration.version), Cell::Blob(migration.checksum.to_vec()), Cell::Int(1)];
+            if applied.get(n).map(Vec::as_slice) != Some(&expected) {
+                let found = applied.get(n).into_iter().flatten().map(Cell::to_string).collect::<Vec<_>>().join(", ");
+                let expected = expected.map(|cell| cell.to_string()).join(", ");
+                let name = format_args!("migration {}", migration.version);
+                report.faults.push(Fault::new(None, name, "version, checksum, success", found, expected));
+            }
+        }
+    }
+
+    async fn schema(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        let rows = sqlx::query_as(SCHEMA).fetch_all(&self.pool).await.map_err(storage("reading the schema"))?;
+        Ok(by_name(rows))
+    }
+
+    /// Everything that is told by entries but kept elsewhere.
+    pub(super) async fn check_state(&self, seen: &Seen, range: Range<u64>, whole: bool, report: &mut Report) {
+        self.check_changes(seen, &range, report).await;
+        if whole {
+            self.check_content(seen, report).await;
+            self.check_strays(report).await;
+        }
+    }
+
+    /// Every row of what is in force is as its entry's record tells, and every such record has its row.
+    async fn check_changes(&self, seen: &Seen, range: &Range<u64>, report: &mut Report) {
+        let Ok(changes) = seen.changes.lock().map(|mut changes| std::mem::take(&mut *changes)) else { return };
+        let mut missing: HashSet<u64> = changes.keys().copied().collect();
+        for Shape { table, columns, .. } in SHAPES {
+            let sql =
+                format!("SELECT seq, at, {} FROM {table} WHERE seq >= ? AND seq < ? ORDER BY seq", columns.join(", "));
+            let query = sqlx::query(AssertSqlSafe(sql)).bind(int(range.start)).bind(int(range.end));
+            let rows = match query.fetch_all(&self.pool).await {
+                Ok(rows) => rows,
+                Err(error) => {
+                    report.faults.push(Fault::new(None, format_args!("table {table}"), "rows", error, "readable rows"));
+                    continue;
+                }
+            };
+            for row in rows {
+                report.components += 1;
+                let cells = cells(&row);
+                let mut cells = cells.iter();
+                let (seq, at) = (cells.next(), cells.next());
+                let seq =
+                    if let Some(Cell::Int(seq)) = seq { u64::try_from(*seq).unwrap_or(u64::MAX) } else { u64::MAX };
+                let name = format!("row of {table} for entry {seq}");
+                let Some(change) = changes.get(&seq).filter(|change| change.record.table == table) else {
+                    report.faults.push(Fault::new(seq, &name, "seq", "a row", "none: the entry tells of no such row"));
+                    continue;
+                };
+                if !missing.remove(&seq) {
+                    report.faults.push(Fault::new(seq, &name, "seq", "a second row", "one"));
+                }
+                if at != Some(&Cell::Int(change.at)) {
+                    let found = at.cloned().unwrap_or(Cell::Null);
+                    report.faults.push(Fault::new(seq, &name, "at", found, change.at));
+                }
+                for (column, cell) in columns.iter().zip(cells) {
+                    let expected = change.record.row.get(*column).unwrap_or(&Value::Null);
+                    if cell.to_json() != *expected || matches!(cell, Cell::Broken(_)) {
+                        report.faults.push(Fault::new(seq, &name, column, cell, expected));
+                    }
+                }
+            }
+        }
+        let mut missing: Vec<u64> = missing.into_iter().collect();
+        missing.sort_unstable();
+        for seq in missing {
+            let table = changes.get(&seq).map_or("", |change| change.record.table.as_str());
+            let name = format_args!("row of {table} for entry {seq}");
+            report.faults.push(Fault::new(seq, name, "seq", "no row", format_args!("a row with seq {seq}")));
+        }
+    }
+
+    /// Content hashes to its key, and what is named is there.
+    async fn check_content(&self, seen: &Seen, report: &mut Report) {
+        let snapshots =
+            self.hashed("snapshot", "SELECT hash, bytes FROM snapshots WHERE rowid = ?", "snapshots", report);
+        let snapshots = snapshots.await;
+        let named = seen.snapshots.lock().map(|named| named.clone()).unwrap_or_default();
+        for hash in named.difference(&snapshots) {
+            report.faults.push(Fault::new(None, format_args!("snapshot sha256:{hash}"), "hash", "no row", "a row"));
+        }
+        let sql = "SELECT digest, bytes, size FROM components WHERE rowid = ?";
+        let components = self.hashed("component", sql, "components", report).await;
+        let packages: Result<Vec<Vec<u8>>, _> =
+            sqlx::query_scalar("SELECT DISTINCT digest FROM packages").fetch_all(&self.pool).await;
+        for digest in packages.iter().flatten().filter_map(|digest| Digest::try_from(digest.as_slice()).ok()) {
+            if !components.contains(&digest) {
+                report.faults.push(Fault::new(
+                    None,
+                    format_args!("component sha256:{digest}"),
+                    "digest",
+                    "no row",
+                    "a row",
+                ));
+            }
+        }
+    }
+
+    /// Hashes the content of a table, one row at a time; the keys whose content is right.
+    async fn hashed(&self, what: &str, one: &'static str, table: &'static str, report: &mut Report) -> HashSet<Digest> {
+        let mut right = HashSet::new();
+        let places: Vec<i64> =
+            match sqlx::query_scalar(AssertSqlSafe(format!("SELECT rowid FROM {table}"))).fetch_all(&self.pool).await {
+                Ok(places) => places,
+                Err(error) => {
+                    report.faults.push(Fault::new(None, format_args!("table {table}"), "rows", error, "readable rows"));
+                    return right;
+                }
+            };
+        for place in places {
+            report.components += 1;
+            let row = match sqlx::query(one).bind(place).fetch_one(&self.pool).await {
+                Ok(row) => row,
+                Err(error) => {
+                    let name = format_args!("{what} in row {place}");
+                    report.faults.push(Fault::new(None, name, "bytes", error, "a readable row"));
+                    continue;
+                }
+            };
+            let cells = cells(&row);
+            let bytes = if let Some(Cell::Blob(bytes)) = cells.get(1) { bytes.as_slice() } else { &[] };
+            let digest = Digest::of(bytes);
+            let key = cells.first().cloned().unwrap_or(Cell::Null);
+            let name = format_args!("{what} sha256:{key}");
+            if key == Cell::Blob(digest.as_bytes().to_vec()) {
+                right.insert(digest);
+            } else {
+                let field = if what == "snapshot" { "bytes or hash" } else { "bytes or digest" };
+                report.faults.push(Fault::new(None, name, field, format_args!("bytes that hash to {digest}"), &key));
+            }
+            if let Some(size) = cells.get(2)
+                && *size != Cell::Int(int(bytes.len() as u64))
+            {
+                report.faults.push(Fault::new(None, name, "size", size, bytes.len()));
+            }
+        }
+        right
+    }
+
+    /// Rows where no entry is: before the first, or after the last.
+    async fn check_strays(&self, report: &mut Report) {
+        let last = "(SELECT max(seq) FROM entries)";
+        let mut queries = vec![
+            ("entries", "seq", "SELECT seq FROM entries WHERE seq < 0".to_owned()),
+            ("heads", "size", format!("SELECT size FROM heads WHERE size < 1 OR size > {last} + 1")),
+            (
+                "tiles",
+                "level, idx",
+                "SELECT idx FROM tiles WHERE level < 0 OR level > 6 OR idx < 0 \
+                 OR idx >= (SELECT max(size) FROM heads) >> (8 * (level + 1))"
+                    .to_owned(),
+            ),
+        ];
+        let tables = ["sealed", "decisions", "effects"].into_iter().chain(SHAPES.iter().map(|shape| shape.table));
+        queries.extend(
+            tables.map(|table| (table, "seq", format!("SELECT seq FROM {table} WHERE seq < 0 OR seq > {last}"))),
+        );
+        for (table, field, sql) in queries {
+            match sqlx::query(AssertSqlSafe(sql)).fetch_all(&self.pool).await {
+                Ok(rows) => {
+                    for place in rows.iter().filter_map(|row| row.try_get::<i64, _>(0).ok()) {
+                        let name = format_args!("row {place} of {table}");
+                        report.faults.push(Fault::new(None, name, field, place, "a place in the ledger"));
+                    }
+                }
+                Err(error) => {
+                    report.faults.push(Fault::new(None, format_args!("table {table}"), "rows", error, "readable rows"));
+                }
+            }
+        }
+        let newest = format!("SELECT (SELECT max(size) FROM heads), {last} + 1");
+        if let Ok((head, size)) =
+            sqlx::query_as::<_, (Option<i64>, Option<i64>)>(AssertSqlSafe(newest)).fetch_one(&self.pool).await
+            && head != size
+        {
+            let (head, size) = (head.unwrap_or(0), size.unwrap_or(0));
+            report.faults.push(Fault::new(None, format_args!("head {head}"), "size", head, size));
+        }
+    }
+}
+
+fn by_name(rows: Vec<(String, String, String)>) -> BTreeMap<String, String> {
+    rows.into_iter().map(|(name, table, sql)| (name, format!("{table}: {sql}"))).collect()
+}
+
+/// The schema that the migrations make.
+async fn pristine_schema() -> Result<BTreeMap<String, String>, StoreError> {
+    let options = SqliteConnectOptions::new().in_memory(true).disable_statement_logging();
+    let mut connection = options.connect().await.map_err(storage("making a schema to compare with"))?;
+    migrate(&mut connection).await?;
+    let rows = sqlx::query_as(SCHEMA).fetch_all(&mut connection).await;
+    Ok(by_name(rows.map_err(storage("reading the schema"))?))
+}

@@ -1,0 +1,154 @@
+//! The store that writes.
+
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use assize_ledger::Digest;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::append::{ChangeDraft, DecisionDraft, Outcome};
+use crate::sqlite::open;
+use crate::sqlite::read::Reader;
+use crate::sqlite::sequencer::{DecisionRequest, Request, Sequencer};
+use crate::{StoreError, seal};
+
+/// How a store is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many requests may wait for the sequencer; more are refused with [`StoreError::QueueFull`].
+    pub queue: usize,
+    /// The largest size of the database file in bytes; none for as much as the disk holds.
+    pub max_bytes: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { queue: 4_096, max_bytes: None }
+    }
+}
+
+/// Writes and reads. Clones share one sequencer.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    reader: Reader,
+    queue: mpsc::Sender<Request>,
+    limit: usize,
+    halt_epoch: Arc<AtomicU64>,
+    sequencer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Store {
+    /// Opens the database in `dir`, or makes it and begins the log `origin`.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] when another process writes there, [`StoreError::Origin`] when it holds another log,
+    /// [`StoreError::Corrupt`] when the end of the ledger contradicts itself.
+    pub async fn open(dir: &Path, origin: &str) -> Result<Self, StoreError> {
+        Options::default().open(dir, origin).await
+    }
+
+    /// Opens for reading alone, beside a running server or without one. Makes no database.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when there is none.
+    pub async fn open_read_only(dir: &Path) -> Result<Reader, StoreError> {
+        Reader::open(&open::database(dir)).await
+    }
+
+    /// Records a decision with all that belongs to it; answers once that is durable.
+    ///
+    /// # Errors
+    /// [`StoreError::QueueFull`] (try again), [`StoreError::Stale`] (judge again),
+    /// [`StoreError::IdempotencyConflict`], and failures of the disk.
+    pub async fn decide(&self, draft: DecisionDraft) -> Result<Outcome, StoreError> {
+        let (snapshot, halt_epoch) = (draft.snapshot.clone(), draft.halt_epoch);
+        let (draft, payload, decision) = seal::decision(draft)?;
+        let request = Box::new(DecisionRequest { draft, payload, decision, snapshot, halt_epoch });
+        self.ask(|reply| Request::Decision(request, reply)).await?
+    }
+
+    /// Records a change of what is in force; answers once that is durable.
+    ///
+    /// # Errors
+    /// What [`Change`](crate::Change) says of each, [`StoreError::QueueFull`], and failures of the disk.
+    pub async fn change(&self, draft: ChangeDraft) -> Result<Outcome, StoreError> {
+        if draft.tenant.as_deref() == Some("") {
+            return Err(StoreError::Invalid { field: "tenant", detail: "a tenant has a name".into() });
+        }
+        let draft = Box::new(draft);
+        self.ask(|reply| Request::Change(draft, reply)).await?
+    }
+
+    /// Keeps the bytes of a snapshot, unless they are kept; answers once that is durable. They must hash to `hash`.
+    pub async fn put_snapshot(&self, hash: Digest, bytes: Arc<[u8]>) -> Result<(), StoreError> {
+        let found = Digest::of(&bytes);
+        if found != hash {
+            return Err(StoreError::Invalid { field: "snapshot", detail: format!("hashes to {found}, not {hash}") });
+        }
+        self.ask(|reply| Request::Snapshot(hash, bytes, reply)).await?
+    }
+
+    /// How many emergency stops were recorded since the store was opened.
+    ///
+    /// A decision carries the epoch that was read *before* the kill switch was looked at, and a stop is set in memory
+    /// *before* it is appended: then no decision that was judged without the stop is recorded after it.
+    pub fn halt_epoch(&self) -> u64 {
+        self.inner.halt_epoch.load(Ordering::SeqCst)
+    }
+
+    /// How many requests wait for the sequencer.
+    pub fn waiting(&self) -> usize {
+        self.inner.limit.saturating_sub(self.inner.queue.capacity())
+    }
+
+    /// Lets the sequencer finish what waits, and closes the database. Requests after this answer
+    /// [`StoreError::Closed`].
+    pub async fn close(&self) {
+        let Some(sequencer) = self.inner.sequencer.lock().await.take() else { return };
+        self.inner.reader.close().await;
+        // Either fails only if the sequencer is gone already.
+        drop(self.inner.queue.send(Request::Close).await);
+        drop(sequencer.await);
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.inner.queue.try_send(request(reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::QueueFull { limit: self.inner.limit },
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })?;
+        answer.await.map_err(|_| StoreError::Closed)
+    }
+}
+
+impl Options {
+    /// As [`Store::open`], with these options.
+    pub async fn open(&self, dir: &Path, origin: &str) -> Result<Store, StoreError> {
+        let lock = open::lock(dir)?;
+        let path = open::database(dir);
+        let halt_epoch = Arc::new(AtomicU64::new(0));
+        let sequencer =
+            Sequencer::start(path.clone(), self.max_bytes, origin.to_owned(), lock, Arc::clone(&halt_epoch)).await?;
+        let reader = Reader::open(&path).await?;
+        let limit = self.queue.max(1);
+        let (queue, requests) = mpsc::channel(limit);
+        let sequencer = Mutex::new(Some(tokio::spawn(sequencer.run(requests))));
+        Ok(Store { inner: Arc::new(Inner { reader, queue, limit, halt_epoch, sequencer }) })
+    }
+}
+
+impl Deref for Store {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        &self.inner.reader
+    }
+}

@@ -1,0 +1,140 @@
+//! Cases to record, as a server would make them.
+#![allow(dead_code, clippy::unwrap_used, clippy::missing_panics_doc)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use assize_ledger::{DecisionFacts, Digest, PluginFact, Timestamp};
+use assize_store::{Change, ChangeDraft, DecisionDraft, EffectDraft, Idempotency, Outcome, Store};
+use serde_json::json;
+use serde_json::value::RawValue;
+
+pub(crate) const ORIGIN: &str = "example.org/log";
+pub(crate) const SNAPSHOT: &[u8] = br#"{"policy":"everything in force"}"#;
+
+pub(crate) fn time(millis: u64) -> Timestamp {
+    Timestamp::from_millis(1_750_000_000_000 + millis).unwrap()
+}
+
+pub(crate) fn decision(n: u64) -> DecisionDraft {
+    decision_for("acme", n)
+}
+
+pub(crate) fn decision_for(tenant: &str, n: u64) -> DecisionDraft {
+    let id = format!("01890a5d-ac96-774b-bcce-{n:012}");
+    let idempotency =
+        (n.is_multiple_of(3)).then(|| Idempotency { key: format!("key {n}"), body_hash: Digest::of(&n.to_be_bytes()) });
+    let system = (!n.is_multiple_of(5)).then(|| format!("chat-{}", n % 3));
+    let facts = DecisionFacts {
+        tenant: tenant.to_owned(),
+        system: system.clone(),
+        environment: if n.is_multiple_of(2) { "production" } else { "staging" }.to_owned(),
+        verdict: ["allow", "warn", "review", "block"].get((n % 4) as usize).copied().unwrap().to_owned(),
+        reason: "RISK_THRESHOLD".to_owned(),
+        risk_score: n as f64 / 7.0 + 0.1,
+        confidence: 0.1 + 0.2,
+        occurred_at: time(n),
+        rules_as_of: time(n + 1),
+        snapshot: Digest::of(SNAPSHOT),
+        plugins: vec![PluginFact {
+            package: "br/election-content".to_owned(),
+            version: Some("1.4.0".to_owned()),
+            digest: Some(Digest::of(b"component")),
+            status: "ok".to_owned(),
+        }],
+        engine: Digest::of(b"engine"),
+        kill_switch: n.is_multiple_of(11),
+    };
+    let effects: Vec<EffectDraft> = (0..n % 3)
+        .map(|effect| EffectDraft {
+            binding: format!("alert-{effect}"),
+            kind: "webhook".to_owned(),
+            body: format!(r#"{{"to": "https://example.org/{effect}"}}"#).into_bytes(),
+        })
+        .collect();
+    let planned: Vec<_> = effects
+        .iter()
+        .map(|effect| {
+            let body = RawValue::from_string(String::from_utf8(effect.body.clone()).unwrap()).unwrap();
+            Effect { binding: &effect.binding, kind: &effect.kind, body }
+        })
+        .collect();
+    let head = json!({
+        "format": 1,
+        "identity": {
+            "id": id, "tenant": tenant, "system": system, "environment": facts.environment, "kind": "content",
+            "idempotency_key": idempotency.as_ref().map(|same| &same.key),
+            "body_hash": idempotency.as_ref().map(|same| same.body_hash),
+        },
+        "times": {
+            "received": time(n + 2), "decided": time(n + 3),
+            "occurred_at": facts.occurred_at, "rules_as_of": facts.rules_as_of,
+        },
+        "plugins": facts.plugins,
+        "policy": { "snapshot": facts.snapshot, "layers": [] },
+        "outcome": {
+            "verdict": facts.verdict, "reason": facts.reason, "kill_switch": facts.kill_switch,
+            "risk": { "score": facts.risk_score, "confidence": facts.confidence, "scorecards": [] },
+        },
+    });
+    let head = serde_json::to_string(&head).unwrap();
+    let record =
+        format!(r#"{},"effects":{}}}"#, head.strip_suffix('}').unwrap(), serde_json::to_string(&planned).unwrap());
+    DecisionDraft {
+        id,
+        facts,
+        kind: "content".to_owned(),
+        received_at: time(n + 2),
+        decided_at: time(n + 3),
+        idempotency,
+        input: format!(r#"{{"text":"case {n}"}}"#).into_bytes(),
+        record: record.into_bytes(),
+        effects,
+        snapshot: Some(Arc::from(SNAPSHOT)),
+        halt_epoch: 0,
+    }
+}
+
+#[derive(serde::Serialize)]
+struct Effect<'a> {
+    binding: &'a str,
+    kind: &'a str,
+    body: Box<RawValue>,
+}
+
+pub(crate) fn change(tenant: Option<&str>, change: Change) -> ChangeDraft {
+    ChangeDraft {
+        tenant: tenant.map(str::to_owned),
+        time: time(0),
+        details: BTreeMap::from([("by".to_owned(), "key-1".to_owned())]),
+        confidential: BTreeMap::from([("operator".to_owned(), "Ana".to_owned())]),
+        input: None,
+        change,
+    }
+}
+
+pub(crate) fn publish(version: &str, component: &[u8]) -> Change {
+    Change::Publish {
+        name: "br/election-content".to_owned(),
+        version: version.to_owned(),
+        kind: "compliance-rule".to_owned(),
+        contract: "1.0.0".to_owned(),
+        manifest: r#"{"title":"Eleições"}"#.to_owned(),
+        component: Arc::from(component),
+    }
+}
+
+/// Records decisions `from..to`, all at once, so that they meet in groups.
+pub(crate) async fn record(store: &Store, from: u64, to: u64) -> Vec<Outcome> {
+    let all: Vec<_> = (from..to)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move { store.decide(decision(n)).await.unwrap() })
+        })
+        .collect();
+    let mut outcomes = Vec::new();
+    for one in all {
+        outcomes.push(one.await.unwrap());
+    }
+    outcomes
+}

@@ -1,0 +1,40 @@
+//! Packages as data: what a plugin says of itself, and whether a host may take it at its word.
+//!
+//! Here live the [`Manifest`] and its types, [`pack`] and [`inspect`] between a `.wasm` file and a [`Package`], the
+//! [`SettingsSchema`] that settings are held against, and [`choose`], which says what version applies at a moment.
+//!
+//! ```text
+//! component + assize.toml ── pack ──► package.wasm ── inspect ──► Package { manifest, digest, … } ──► the sandbox compiles
+//! ```
+//!
+//! Here is no database, no HTTP and no engine: nothing is compiled or run. All functions are pure, and none panics,
+//! whatever the bytes.
+
+pub mod bounds;
+mod choose;
+mod effective;
+mod fields;
+mod inspect;
+mod interfaces;
+mod limits;
+mod manifest;
+mod name;
+mod nesting;
+mod pack;
+mod schema;
+mod scope;
+mod settings;
+mod survey;
+mod words;
+
+pub use choose::{Choice, choose};
+pub use effective::{Effective, EmptyPeriod};
+pub use fields::ManifestError;
+pub use inspect::{Import, InspectError, Package, features, inspect};
+pub use limits::Limits;
+pub use manifest::{LONGEST_MANIFEST, Manifest, Reference};
+pub use name::{PackageName, ParseNameError};
+pub use pack::{MANIFEST_SECTION, PackError, pack};
+pub use scope::{Outside, Scope};
+pub use settings::{SchemaError, SettingsError, SettingsSchema, Violation};
+pub use words::{Contract, EffectKind, Kind, UnknownWord};

@@ -1,0 +1,65 @@
+//! Where the built product is, and other files that tests read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The root of the workspace.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the workspace").to_owned()
+}
+
+/// The `assize` binary.
+pub fn binary() -> PathBuf {
+    built("assize")
+}
+
+/// All packages in a folder of `target/dist`, `plugins` or `test-guests`, in the order of their names.
+pub fn packages(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(built(folder)).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "wasm"));
+    files.sort();
+    assert!(!files.is_empty(), "target/dist/{folder} is empty: run `cargo xtask dist` again");
+    files
+}
+
+/// The file of a first-party plugin, e.g. `assize-threat-taxonomy-1.0.0`.
+pub fn bundled_file(name: &str) -> PathBuf {
+    built(&format!("plugins/{name}.wasm"))
+}
+
+/// The bytes of a first-party plugin, e.g. `assize-threat-taxonomy-1.0.0`.
+pub fn bundled(name: &str) -> Vec<u8> {
+    fs::read(bundled_file(name)).unwrap()
+}
+
+/// The bytes of a guest that is made for tests: `hostile` or `rule-echo`.
+pub fn guest(name: &str) -> Vec<u8> {
+    fs::read(built(&format!("test-guests/test-{name}-1.0.0.wasm"))).unwrap()
+}
+
+/// What `cargo xtask dist` leaves beside the profile's folder, in whatever target folder this test was built.
+fn built(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let path = test.ancestors().nth(3).expect("target/PROFILE/deps/TEST").join("dist").join(name);
+    assert!(path.exists(), "{} is missing: run `cargo xtask dist` first", path.display());
+    path
+}
+
+/// A file of the shared data, which isn't part of the repository: in `ASSIZE_SHARED`, or `shared` beside the workspace.
+/// None, and a line that says so, where it is absent; in CI that is a failure.
+pub fn shared_file(name: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("ASSIZE_SHARED").map_or_else(|| workspace().join("../shared"), PathBuf::from);
+    let path = folder.join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    assert!(std::env::var_os("CI").is_none(), "{} is missing: set ASSIZE_SHARED", path.display());
+    println!("skipped: {} is missing; set ASSIZE_SHARED to the folder that holds {name}", path.display());
+    None
+}
+
+/// How often to repeat: `many` times, or a `few` where `ASSIZE_SLOW=0`.
+pub fn rounds(many: u32, few: u32) -> u32 {
+    if std::env::var("ASSIZE_SLOW").is_ok_and(|slow| slow == "0") { few } else { many }
+}

@@ -1,0 +1,51 @@
+//! The binary's commands that end by themselves.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::binary;
+
+/// What a command left behind.
+#[derive(Debug)]
+pub struct Output {
+    /// The exit code: 0 fine, 1 a check failed or a request was refused, 2 usage.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Output {
+    /// Standard output as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}): {self:?}"))
+    }
+
+    /// Panics unless the command ended with this code.
+    #[must_use]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+/// Runs `assize` with these arguments.
+pub fn assize<A: AsRef<Path>>(arguments: &[A]) -> Output {
+    assize_with(arguments, &[])
+}
+
+/// Runs `assize` with these arguments and environment variables.
+pub fn assize_with<A: AsRef<Path>>(arguments: &[A], environment: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(binary());
+    command.args(arguments.iter().map(AsRef::as_ref)).env_remove("ASSIZE_SERVER").env_remove("ASSIZE_KEY");
+    command.envs(environment.iter().copied());
+    let output = command.output().unwrap();
+    Output {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}

@@ -1,0 +1,31 @@
+//! What the end-to-end tests stand on: the real binary, started on a free port with a directory of its own, and a small
+//! client that speaks HTTP to it.
+//!
+//! The tests themselves are in `tests/`, one file a theme. They need what `cargo xtask dist` leaves in `target/dist`.
+//! `ASSIZE_SLOW=0` shortens those that repeat something many times; `ASSIZE_SEED` repeats a run's random choices.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a test that can't go on says so by panicking"
+)]
+
+mod artefacts;
+mod client;
+mod command;
+mod database;
+mod dice;
+mod package;
+mod policy;
+mod server;
+
+pub use artefacts::{binary, bundled, bundled_file, guest, packages, rounds, shared_file, workspace};
+pub use client::{Answer, Client};
+pub use command::{Output, assize, assize_with};
+pub use database::{Cell, Cells, Database, Table};
+pub use dice::Dice;
+pub use package::{repacked, with_section, without_manifest};
+pub use policy::{agent, answer, policy, rule, ruling, thresholds};
+pub use server::{Server, Setup, Shared};

@@ -1,0 +1,65 @@
+//! Packages that nobody would make but a test.
+
+/// The custom section that carries a package's manifest.
+const MANIFEST: &str = "assize:manifest";
+
+/// The component with a custom section more at its end.
+pub fn with_section(component: &[u8], name: &str, data: &[u8]) -> Vec<u8> {
+    let mut content = Vec::new();
+    leb128(name.len(), &mut content);
+    content.extend_from_slice(name.as_bytes());
+    content.extend_from_slice(data);
+    let mut bytes = component.to_vec();
+    bytes.push(0);
+    leb128(content.len(), &mut bytes);
+    bytes.extend_from_slice(&content);
+    bytes
+}
+
+/// The component without its manifest, as a compiler left it.
+pub fn without_manifest(package: &[u8]) -> Vec<u8> {
+    let mut bytes = package[..8].to_vec();
+    let mut at = 8;
+    while at < package.len() {
+        let (size, header) = read_leb128(&package[at + 1..]);
+        let content = at + 1 + header;
+        let end = content + size;
+        let is_manifest = package[at] == 0 && {
+            let (length, header) = read_leb128(&package[content..]);
+            &package[content + header..content + header + length] == MANIFEST.as_bytes()
+        };
+        if !is_manifest {
+            bytes.extend_from_slice(&package[at..end]);
+        }
+        at = end;
+    }
+    bytes
+}
+
+/// The same component with another manifest.
+pub fn repacked(package: &[u8], manifest: &str) -> Vec<u8> {
+    with_section(&without_manifest(package), MANIFEST, manifest.as_bytes())
+}
+
+fn leb128(mut value: usize, bytes: &mut Vec<u8>) {
+    loop {
+        let low = u8::try_from(value & 0x7f).unwrap();
+        value >>= 7;
+        bytes.push(if value == 0 { low } else { low | 0x80 });
+        if value == 0 {
+            return;
+        }
+    }
+}
+
+/// A number, and how many bytes it takes.
+fn read_leb128(bytes: &[u8]) -> (usize, usize) {
+    let mut value = 0;
+    for (n, &byte) in bytes.iter().enumerate() {
+        value |= usize::from(byte & 0x7f) << (7 * n);
+        if byte & 0x80 == 0 {
+            return (value, n + 1);
+        }
+    }
+    panic!("a number without an end")
+}

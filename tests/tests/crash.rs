@@ -1,0 +1,135 @@
+//! Killed at any moment under load: what was acknowledged is there, what is there is whole.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use assize_tests::{Client, Dice, Server, agent, answer, assize, policy, rounds, rule, ruling};
+use serde_json::{Value, json};
+
+const CLIENTS: usize = 6;
+
+/// Everything that was sent in one round: by idempotency key, the decision that was acknowledged, if any was.
+type Sent = HashMap<String, Option<Value>>;
+
+fn ask(client: &Client, key: &str) -> Option<Value> {
+    let case = json!({ "environment": "production", "kind": "prompt", "payload": { "prompt": key } });
+    let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+    let answer = client.send("POST", "/v1/decisions", &headers, Some(case.to_string().as_bytes())).ok()?;
+    Some(answer.one_of(&[200, 201]))
+}
+
+/// Loads the server from several threads until `acknowledged` requests were answered, then calls `kill`.
+fn load(client: &Client, round: u32, acknowledged: u64, kill: impl FnOnce() + Send) -> Sent {
+    let (sent, count) = (Mutex::new(Sent::new()), AtomicU64::new(0));
+    let kill = Mutex::new(Some(kill));
+    thread::scope(|scope| {
+        for n in 0..CLIENTS {
+            let (sent, count, kill) = (&sent, &count, &kill);
+            scope.spawn(move || {
+                for request in 0.. {
+                    let key = format!("{round}-{n}-{request}");
+                    let answer = ask(client, &key);
+                    let gone = answer.is_none();
+                    sent.lock().unwrap().insert(key, answer);
+                    if gone {
+                        return;
+                    }
+                    // The others have requests under way at this moment: some sent, some judged, some half written.
+                    if count.fetch_add(1, Ordering::SeqCst) + 1 == acknowledged {
+                        let kill = kill.lock().unwrap().take().unwrap();
+                        kill();
+                    }
+                }
+            });
+        }
+    });
+    sent.into_inner().unwrap()
+}
+
+#[test]
+fn killed_under_load_no_acknowledged_decision_is_lost() {
+    let mut dice = Dice::new();
+    let mut server = Server::with_guests();
+    let tenant = server.tenant();
+    tenant.set_policy("tenant", &policy(&[agent("agent", &answer(1.5)), rule("rule", &ruling("warn", "HM"))]));
+    let (mut acknowledged, mut recovered) = (Sent::new(), 0_u32);
+    let kills = rounds(50, 3);
+    for round in 0..kills {
+        let client = server.again(&tenant);
+        let target = 1 + u64::try_from(dice.below(120)).unwrap();
+        let server_to_kill = Mutex::new(&mut server);
+        let sent = load(&client, round, target, || server_to_kill.lock().unwrap().kill());
+        server.start_again();
+
+        let client = server.again(&tenant);
+        let report = assize(&["ledger", "verify", "--json", "--data", server.data().to_str().unwrap()]).expect(0).json();
+        assert_eq!(report["faults"]["count"], 0, "{report}");
+        for (key, answer) in &sent {
+            match answer {
+                Some(answer) => {
+                    let stored = client.decision(answer["id"].as_str().unwrap());
+                    for member in ["id", "ledger", "verdict", "times", "plugins"] {
+                        assert_eq!(stored[member], answer[member], "round {round}: {member} of {key}");
+                    }
+                }
+                // Sent again, as a client would: it becomes one decision, whether or not it was one already.
+                None => {
+                    let again = ask(&client, key).unwrap();
+                    recovered += 1;
+                    assert_eq!(ask(&client, key).unwrap()["id"], again["id"]);
+                }
+            }
+        }
+        acknowledged.extend(sent);
+    }
+    println!("{kills} kills, {} requests, {recovered} sent again", acknowledged.len());
+
+    // Not one too many either: as many decisions as different requests, each once.
+    let client = server.again(&tenant);
+    let (mut ids, mut cursor) = (HashSet::new(), String::new());
+    loop {
+        let page = client.get(&format!("/v1/decisions?limit=1000{cursor}")).expect(200);
+        for decision in page["decisions"].as_array().unwrap() {
+            assert!(ids.insert(decision["id"].as_str().unwrap().to_owned()));
+        }
+        if page["next_cursor"].is_null() {
+            break;
+        }
+        cursor = format!("&cursor={}", page["next_cursor"]);
+    }
+    assert_eq!(ids.len(), acknowledged.len());
+    for answer in acknowledged.values().flatten() {
+        assert!(ids.contains(answer["id"].as_str().unwrap()));
+    }
+    let sample = ids.iter().next().unwrap();
+    assert_eq!(client.replay(sample)["identical"], true);
+}
+
+#[test]
+fn killed_while_it_begins_it_begins_again() {
+    let mut server = Server::bundled();
+    let plugins = server.admin().get("/v1/plugins").expect(200)["plugins"].as_array().unwrap().len();
+    for _ in 0..rounds(10, 2) {
+        server.kill();
+        server.start_again();
+    }
+    assert_eq!(server.admin().get("/v1/plugins").expect(200)["plugins"].as_array().unwrap().len(), plugins);
+    assert_eq!(server.admin().decide(None, "production", "Hello")["verdict"], "allow");
+}
+
+#[test]
+fn told_to_end_it_answers_what_is_under_way() {
+    let mut server = Server::with_guests();
+    let tenant = server.tenant();
+    tenant.set_policy("tenant", &policy(&[agent("slow", &json!({ "do": "loop" }))]));
+    let server_to_stop = Mutex::new(&mut server);
+    let sent = load(&tenant, 0, 10, || assert_eq!(server_to_stop.lock().unwrap().stop(), 0));
+    server.start_again();
+    let client = server.again(&tenant);
+    for answer in sent.values().flatten() {
+        assert_eq!(client.decision(answer["id"].as_str().unwrap())["ledger"], answer["ledger"]);
+    }
+}

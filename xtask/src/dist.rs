@@ -1,0 +1,200 @@
+//! Builds what is shipped: the binary, and the plugins as packages.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+
+use crate::steps::{cargo, output, run, workspace};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// What was built, under `target/dist`.
+#[derive(Debug, Clone)]
+pub struct Dist {
+    folder: PathBuf,
+}
+
+impl Dist {
+    /// What an earlier [`dist`] left in a folder.
+    pub fn at(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// All of it.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The binary.
+    pub fn binary(&self) -> PathBuf {
+        self.folder.join(format!("assize{}", std::env::consts::EXE_SUFFIX))
+    }
+
+    /// The shipped packages, as `namespace-name-version.wasm`.
+    pub fn plugins(&self) -> PathBuf {
+        self.folder.join("plugins")
+    }
+
+    /// Packages for tests only, which misbehave on request.
+    pub fn test_guests(&self) -> PathBuf {
+        self.folder.join("test-guests")
+    }
+}
+
+/// The part of `cargo metadata` that is needed here.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<CargoPackage>,
+    target_directory: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct CargoPackage {
+    name: String,
+    manifest_path: PathBuf,
+    targets: Vec<CargoTarget>,
+}
+
+#[derive(Deserialize)]
+struct CargoTarget {
+    name: String,
+    crate_types: Vec<String>,
+}
+
+/// A crate that becomes a package: it has an `assize.toml`.
+struct Guest {
+    package: String,
+    /// What the compiler calls its module.
+    module: String,
+    manifest: PathBuf,
+    /// Not shipped.
+    for_tests: bool,
+}
+
+/// Builds the binary and all guests, and packs these.
+///
+/// # Errors
+/// Where a build fails, or a guest is none that the host would take.
+pub fn dist() -> anyhow::Result<Dist> {
+    let metadata = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
+    let metadata: Metadata = serde_json::from_slice(&metadata).context("cargo metadata can't be read")?;
+    let guests: Vec<Guest> = metadata.packages.iter().filter_map(guest).collect();
+
+    run(cargo().args(["build", "--release", "--package", "assize-cli"]))?;
+    add_target()?;
+    let mut build = cargo();
+    build.args(["build", "--profile", "plugin", "--target", TARGET]);
+    build.arg("--config").arg(remapped_paths());
+    // All of them at once, whatever is needed: with other companions a guest's dependencies could get other features,
+    // and the same source another digest.
+    for guest in &guests {
+        build.args(["--package", &guest.package]);
+    }
+    run(&mut build)?;
+
+    let dist = Dist::at(metadata.target_directory.join("dist"));
+    let binary = dist.binary();
+    let built = metadata.target_directory.join("release").join(binary.file_name().unwrap_or_default());
+    fs::create_dir_all(dist.folder())?;
+    replace(&binary, &fs::read(&built).with_context(|| format!("{} can't be read", built.display()))?)?;
+    make_executable(&binary)?;
+    let modules = metadata.target_directory.join(TARGET).join("plugin");
+    for (folder, for_tests) in [(dist.plugins(), false), (dist.test_guests(), true)] {
+        pack_all(&folder, &modules, guests.iter().filter(|guest| guest.for_tests == for_tests))?;
+    }
+    Ok(dist)
+}
+
+fn guest(package: &CargoPackage) -> Option<Guest> {
+    let folder = package.manifest_path.parent()?;
+    let manifest = folder.join("assize.toml");
+    let target = package.targets.iter().find(|target| target.crate_types.iter().any(|kind| kind == "cdylib"))?;
+    manifest.is_file().then(|| Guest {
+        package: package.name.clone(),
+        module: target.name.replace('-', "_"),
+        manifest,
+        for_tests: !folder.starts_with(workspace().join("plugins")),
+    })
+}
+
+/// Adds the target that guests are built for, where the toolchain lacks it.
+fn add_target() -> anyhow::Result<()> {
+    let libraries = output(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).current_dir(workspace()))?;
+    let libraries = String::from_utf8(libraries)?;
+    if Path::new(libraries.trim()).is_dir() {
+        return Ok(());
+    }
+    let has_rustup =
+        Command::new("rustup").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    if !has_rustup {
+        bail!("the toolchain can't build for {TARGET}; install rustup (https://rustup.rs), or the target by other means");
+    }
+    run(Command::new("rustup").args(["target", "add", TARGET]).current_dir(workspace()))
+}
+
+/// Takes the builder's own folders out of what is compiled in for panics, so that the same source gives the same digest
+/// wherever it lies. Joins the flags of `.cargo/config.toml`.
+fn remapped_paths() -> OsString {
+    let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let cargo_home = cargo_home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+    let folders = [(Some(workspace().to_owned()), "/assize"), (cargo_home, "/cargo")];
+    let flags: Vec<String> = folders
+        .iter()
+        .filter_map(|(folder, name)| folder.as_ref().map(|folder| format!("'--remap-path-prefix={}={name}'", folder.display())))
+        .collect();
+    format!("target.{TARGET}.rustflags=[{}]", flags.join(",")).into()
+}
+
+fn pack_all<'a>(folder: &Path, modules: &Path, guests: impl Iterator<Item = &'a Guest>) -> anyhow::Result<()> {
+    fs::create_dir_all(folder)?;
+    let mut names = BTreeSet::new();
+    for guest in guests {
+        let manifest = guest.manifest.display();
+        let text = fs::read_to_string(&guest.manifest).with_context(|| format!("{manifest} can't be read"))?;
+        let module = modules.join(&guest.module).with_extension("wasm");
+        let module = fs::read(&module).with_context(|| format!("{} can't be read", module.display()))?;
+        let bytes = assize_registry::pack(&module, &text).with_context(|| manifest.to_string())?;
+        let package = assize_registry::inspect(&bytes).with_context(|| manifest.to_string())?;
+        let name = package.manifest.name.to_string().replace('/', "-");
+        let file = OsString::from(format!("{name}-{}.wasm", package.manifest.version));
+        replace(&folder.join(&file), &bytes)?;
+        if !names.insert(file) {
+            bail!("{manifest}: another guest has the same name and version");
+        }
+    }
+    // What an earlier build left and this one doesn't make must not be taken for part of it.
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if !names.contains(&entry.file_name()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts a file in another's place at once: a server that runs from the old one keeps it.
+fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let failed = || format!("{} can't be written", path.display());
+    if fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    let new = path.with_extension("new");
+    fs::write(&new, bytes).with_context(failed)?;
+    fs::rename(&new, path).with_context(failed)
+}
+
+#[cfg(unix)]
+fn make_executable(path: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(fs::set_permissions(path, fs::Permissions::from_mode(0o755))?)
+}
+
+#[cfg(not(unix))]
+fn make_executable(_: &Path) -> anyhow::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! What the project does with itself: `cargo xtask dist`, `demo`, `test`, `bench`.
+//!
+//! Programs instead of scripts: they run wherever Rust does, and the compiler checks them. [`Dist`] is what everything
+//! else starts from: the binary and the packed plugins under `target/dist`.
+
+pub mod demo;
+mod dist;
+pub mod http;
+pub mod server;
+pub mod steps;
+
+pub use dist::{Dist, dist};

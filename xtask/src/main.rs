@@ -1,0 +1,92 @@
+//! `cargo xtask …`, see the crate's page.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::steps::{cargo, run, timed, workspace};
+use xtask::{Dist, demo, dist};
+
+/// What the project does with itself.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Task {
+    #[command(flatten)]
+    Do(Do),
+}
+
+#[derive(Debug, Subcommand)]
+enum Do {
+    /// Build the binary and pack the plugins: target/dist
+    Dist,
+    /// Build, start a server on ./assize-data, judge real cases, replay one, verify the ledger, stay up
+    Demo {
+        /// End after the show instead of staying up
+        #[arg(long)]
+        exit: bool,
+    },
+    /// Run all tests: format, lints, unit, property, end-to-end and doc tests
+    Test {
+        /// Leave out the slow suites' many rounds
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Measure the budgets and print goal, measured and ratio
+    Bench {
+        /// A few seconds instead of a minute
+        #[arg(long)]
+        short: bool,
+        /// Write the figures there, too
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let Task::Do(task) = Task::parse();
+    let done = match task {
+        Do::Dist => timed("dist", || dist().map(|dist| println!("in {}", dist.folder().display()))),
+        Do::Demo { exit } => timed("dist", dist).and_then(|dist| demo::run(&dist, exit)),
+        Do::Test { quick } => test(quick),
+        Do::Bench { short, json } => timed("dist", dist).and_then(|dist| bench(&dist, short, json)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn test(quick: bool) -> anyhow::Result<()> {
+    timed("dist", dist)?;
+    let step = |name: &str, arguments: &[&str]| {
+        timed(name, || {
+            let mut command = cargo();
+            command.args(arguments);
+            if quick {
+                command.env("ASSIZE_SLOW", "0");
+            }
+            run(&mut command)
+        })
+    };
+    step("format", &["fmt", "--all", "--check"])?;
+    step("lints", &["clippy", "--workspace", "--all-targets", "--release", "--", "-D", "warnings"])?;
+    // Doc tests run with it, after the others.
+    step("tests", &["test", "--workspace", "--release"])
+}
+
+fn bench(dist: &Dist, short: bool, json: Option<PathBuf>) -> anyhow::Result<()> {
+    let mut command = cargo();
+    command.args(["bench", "--package", "xtask", "--bench", "budgets", "--"]).arg("--dist").arg(dist.folder());
+    if short {
+        command.arg("--short");
+    }
+    if let Some(file) = json {
+        // The benchmark runs elsewhere than we do.
+        command.arg("--json").arg(std::path::absolute(file)?);
+    }
+    timed("bench", || run(command.current_dir(workspace())))
+}
+
