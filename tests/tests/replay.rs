@@ -105,7 +105,7 @@ fn an_agent() -> impl Strategy<Value = Value> {
         }),
         1 => deeds.prop_map(|deed| json!({ "do": deed })),
     ];
-    (settings, 0.0..5.0, any::<bool>()).prop_map(|(settings, weight, adds)| {
+    (settings, 0.0..5.0, any::<bool>()).prop_map(|(settings, weight, adds): (Value, f64, bool)| {
         let mut binding = agent("", &settings);
         binding["weight"] = weight.into();
         binding["adds"] = adds.into();

@@ -395,7 +395,7 @@ fn a_binding() -> impl Strategy<Value = Value> {
     let verdicts = prop::sample::select(vec!["allow", "warn", "review", "block"]);
     let on_failure = prop::sample::select(vec![None, Some("review"), Some("block")]);
     let judge = prop_oneof![
-        4 => (0.0..=10.0, 0.0..=3.0, any::<bool>()).prop_map(|(score, weight, adds)| {
+        4 => (0.0..=10.0, 0.0..=3.0, any::<bool>()).prop_map(|(score, weight, adds): (f64, f64, bool)| {
             let mut binding = agent("", &answer(score));
             binding["weight"] = weight.into();
             binding["adds"] = adds.into();

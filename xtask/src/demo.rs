@@ -14,10 +14,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::show::{Decision, Shown};
+use crate::Dist;
 use crate::http::Client;
 use crate::server::{Server, Start, is_taken};
 use crate::steps::{run as run_command, timed, workspace};
-use crate::Dist;
 
 const SYSTEMS: &str = include_str!("../demo/systems.json");
 const CASES: &str = include_str!("../demo/cases.json");
@@ -39,7 +39,8 @@ struct NamedCase {
 struct Task {
     suite: String,
     label: String,
-    text: String,
+    /// A text, or an expression of the source that makes one.
+    text: Value,
     tool_calls: Vec<ToolCall>,
 }
 
@@ -147,7 +148,8 @@ fn judge_cases(client: &mut Client) -> anyhow::Result<Vec<Decision>> {
         let decision = judge(client, &case)?;
         shown.add(title, decision);
     }
-    let order = json!({ "operational_status": "emergency_stop", "reason": "shown in the demo", "operator_id": OPERATOR });
+    let order =
+        json!({ "operational_status": "emergency_stop", "reason": "shown in the demo", "operator_id": OPERATOR });
     client.must("PUT", &format!("/v1/systems/{STOPPED}/emergency-stop"), &order)?;
     let case = json!({
         "system": STOPPED, "environment": "production", "kind": "prompt", "payload": { "prompt": "Hello?" }

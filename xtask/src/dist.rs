@@ -85,7 +85,9 @@ pub fn dist() -> anyhow::Result<Dist> {
     let metadata: Metadata = serde_json::from_slice(&metadata).context("cargo metadata can't be read")?;
     let guests: Vec<Guest> = metadata.packages.iter().filter_map(guest).collect();
 
-    run(cargo().args(["build", "--release", "--package", "assize-cli"]))?;
+    // From the whole workspace, as tests and benchmarks are: with fewer packages selected, some dependencies would get
+    // fewer features, and the engine be compiled once more for each selection.
+    run(cargo().args(["build", "--release", "--workspace", "--bin", "assize"]))?;
     add_target()?;
     let mut build = cargo();
     build.args(["build", "--profile", "plugin", "--target", TARGET]);
@@ -124,7 +126,8 @@ fn guest(package: &CargoPackage) -> Option<Guest> {
 
 /// Adds the target that guests are built for, where the toolchain lacks it.
 fn add_target() -> anyhow::Result<()> {
-    let libraries = output(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).current_dir(workspace()))?;
+    let libraries =
+        output(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).current_dir(workspace()))?;
     let libraries = String::from_utf8(libraries)?;
     if Path::new(libraries.trim()).is_dir() {
         return Ok(());
@@ -132,7 +135,9 @@ fn add_target() -> anyhow::Result<()> {
     let has_rustup =
         Command::new("rustup").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     if !has_rustup {
-        bail!("the toolchain can't build for {TARGET}; install rustup (https://rustup.rs), or the target by other means");
+        bail!(
+            "the toolchain can't build for {TARGET}; install rustup (https://rustup.rs), or the target by other means"
+        );
     }
     run(Command::new("rustup").args(["target", "add", TARGET]).current_dir(workspace()))
 }
@@ -145,7 +150,9 @@ fn remapped_paths() -> OsString {
     let folders = [(Some(workspace().to_owned()), "/assize"), (cargo_home, "/cargo")];
     let flags: Vec<String> = folders
         .iter()
-        .filter_map(|(folder, name)| folder.as_ref().map(|folder| format!("'--remap-path-prefix={}={name}'", folder.display())))
+        .filter_map(|(folder, name)| {
+            folder.as_ref().map(|folder| format!("'--remap-path-prefix={}={name}'", folder.display()))
+        })
         .collect();
     format!("target.{TARGET}.rustflags=[{}]", flags.join(",")).into()
 }

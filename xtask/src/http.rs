@@ -75,7 +75,13 @@ impl Client {
     ///
     /// # Errors
     /// Where the connection breaks.
-    pub fn send(&mut self, method: &str, path: &str, content_type: &str, body: &[u8]) -> anyhow::Result<(u16, Vec<u8>)> {
+    pub fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> anyhow::Result<(u16, Vec<u8>)> {
         let request = request(method, path, &self.key, content_type, body);
         self.stream.get_mut().write_all(&request)?;
         let head = read_head(&mut self.stream)?;
@@ -90,7 +96,8 @@ impl Client {
     /// Where the connection breaks, or the answer isn't JSON.
     pub fn json(&mut self, method: &str, path: &str, body: &Value) -> anyhow::Result<(u16, Value)> {
         let (status, answer) = self.send(method, path, "application/json", body.to_string().as_bytes())?;
-        let answer = serde_json::from_slice(&answer).with_context(|| format!("{method} {path} answered {status} without JSON"))?;
+        let answer = serde_json::from_slice(&answer)
+            .with_context(|| format!("{method} {path} answered {status} without JSON"))?;
         Ok((status, answer))
     }
 

@@ -8,5 +8,6 @@ mod dist;
 pub mod http;
 pub mod server;
 pub mod steps;
+pub mod tables;
 
 pub use dist::{Dist, dist};

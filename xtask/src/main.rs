@@ -79,7 +79,7 @@ fn test(quick: bool) -> anyhow::Result<()> {
 
 fn bench(dist: &Dist, short: bool, json: Option<PathBuf>) -> anyhow::Result<()> {
     let mut command = cargo();
-    command.args(["bench", "--package", "xtask", "--bench", "budgets", "--"]).arg("--dist").arg(dist.folder());
+    command.args(["bench", "--workspace", "--bench", "budgets", "--"]).arg("--dist").arg(dist.folder());
     if short {
         command.arg("--short");
     }
@@ -89,4 +89,3 @@ fn bench(dist: &Dist, short: bool, json: Option<PathBuf>) -> anyhow::Result<()> 
     }
     timed("bench", || run(command.current_dir(workspace())))
 }
-

@@ -84,9 +84,9 @@ fn advice(status: StatusCode, has_key: bool) -> Option<&'static str> {
         StatusCode::UNAUTHORIZED if has_key => {
             Some("the key is unknown or revoked; have an administrator make one with `assize key create`")
         }
-        StatusCode::UNAUTHORIZED => {
-            Some("give a key with --key or ASSIZE_KEY; `assize serve` prints the first one when it begins a data directory")
-        }
+        StatusCode::UNAUTHORIZED => Some(
+            "give a key with --key or ASSIZE_KEY; `assize serve` prints the first one when it begins a data directory",
+        ),
         StatusCode::FORBIDDEN => Some("use a key whose role allows it; `assize key create --role` makes one"),
         StatusCode::TOO_MANY_REQUESTS => Some("wait, or have an administrator raise the key's limit"),
         _ => None,
@@ -219,7 +219,8 @@ fn unreachable(server: &str, error: ureq::Error) -> anyhow::Error {
 impl Reply {
     /// The answer as JSON.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
-        serde_json::from_slice(&self.body).context("the server answered something else than expected; is it an Assize host of this version?")
+        serde_json::from_slice(&self.body)
+            .context("the server answered something else than expected; is it an Assize host of this version?")
     }
 
     /// Its bytes.

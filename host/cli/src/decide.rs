@@ -68,7 +68,16 @@ pub(crate) struct Arguments {
 }
 
 const CASE_FLAGS: [&str; 11] = [
-    "environment", "prompt", "payload", "system", "jurisdictions", "sector", "actor", "action", "resource", "occurred_at",
+    "environment",
+    "prompt",
+    "payload",
+    "system",
+    "jurisdictions",
+    "sector",
+    "actor",
+    "action",
+    "resource",
+    "occurred_at",
     "rules_as_of",
 ];
 

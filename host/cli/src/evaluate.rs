@@ -12,6 +12,7 @@ use assize_registry::{Kind, SettingsSchema};
 use assize_sandbox::contract::Case;
 use assize_sandbox::{Limits, Plugin, Sandbox, SandboxConfig, Settings, Subject};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::output::{self, Ended, Usage, clean};
@@ -45,7 +46,8 @@ pub(crate) struct Arguments {
 #[derive(Deserialize)]
 struct Labelled {
     label: String,
-    text: String,
+    /// A text, or any JSON that holds texts.
+    text: Value,
 }
 
 /// How one label came out.
@@ -127,7 +129,11 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> anyhow::Result<Ended> {
         });
         if arguments.misses && wrong && !json {
             let score = score.map_or_else(|| "no answer".to_owned(), |score| format!("{score:.1}"));
-            output::line(format_args!("{} {score}: {}", clean(&labelled.label), clean(&labelled.text)))?;
+            output::line(format_args!(
+                "{} {score}: {}",
+                clean(&labelled.label),
+                clean(&labelled.text.as_str().map_or_else(|| labelled.text.to_string(), str::to_owned))
+            ))?;
         }
         count(labels.entry(labelled.label).or_default(), score, arguments.threshold);
     }
@@ -152,7 +158,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> anyhow::Result<Ended> {
     Ok(if unanswered { Ended::Failed } else { Ended::Fine })
 }
 
-fn settings(text: &str, schema: &serde_json::Value) -> anyhow::Result<Settings> {
+fn settings(text: &str, schema: &Value) -> anyhow::Result<Settings> {
     let settings = Settings::parse(text).map_err(|error| Usage(format!("--settings: {error}")))?;
     let value = serde_json::from_str(text)?;
     SettingsSchema::compile(schema)?.validate(&value).map_err(|error| Usage(format!("--settings: {error}")))?;
@@ -165,7 +171,7 @@ async fn score(
     settings: &Settings,
     limits: &Limits,
     number: u64,
-    text: &str,
+    text: &Value,
 ) -> anyhow::Result<Option<f64>> {
     let case = Case {
         id: format!("case-{number}"),

@@ -167,7 +167,7 @@ impl Meter {
 }
 
 fn print_report(report: &Report, took: Duration) -> anyhow::Result<()> {
-    let mut table = output::table(["", ""]);
+    let mut table = output::list();
     let mut row = |name: &str, value: String| {
         table.add_row([name.to_owned(), value]);
     };
@@ -235,7 +235,8 @@ fn show(arguments: &Show, connection: &Connection, json: bool) -> anyhow::Result
     let listing: Entries = match data {
         Some(data) => entries_of(data, *from, *limit)?,
         None => {
-            let reply = connection.get("/v1/ledger/entries").query("from", Some(from)).query("limit", Some(limit)).send()?;
+            let reply =
+                connection.get("/v1/ledger/entries").query("from", Some(from)).query("limit", Some(limit)).send()?;
             if json {
                 output::line(reply.text()?)?;
                 return Ok(Ended::Fine);
@@ -303,7 +304,9 @@ fn entries_of(data: &std::path::Path, from: u64, limit: u32) -> anyhow::Result<E
         })
     };
     let entries = rows.iter().map(|row| {
-        let failed = |error: anyhow::Error| error.context(format!("entry {} can't be read; run `assize ledger verify`", row.seq));
+        let failed = |error: anyhow::Error| {
+            error.context(format!("entry {} can't be read; run `assize ledger verify`", row.seq))
+        };
         entry(row).map_err(failed)
     });
     Ok(Entries { entries: entries.collect::<anyhow::Result<_>>()?, next })

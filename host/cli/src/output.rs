@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ContentArrangement, Table, TableComponent, presets};
 use serde::Serialize;
 
 /// How a command ended that could be carried out.
@@ -39,12 +39,11 @@ pub(crate) enum LogFormat {
 /// Sends log lines to stderr: those that `ASSIZE_LOG` asks for, or else those of `level` and above.
 pub(crate) fn log(format: LogFormat, level: &str) -> anyhow::Result<()> {
     let directives = std::env::var("ASSIZE_LOG").unwrap_or_else(|_| level.to_owned());
-    let filter = tracing_subscriber::EnvFilter::try_new(&directives)
-        .map_err(|error| Usage(format!("ASSIZE_LOG {directives:?}: {error}; write e.g. info or assize_server=debug")))?;
-    let logger = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal());
+    let filter = tracing_subscriber::EnvFilter::try_new(&directives).map_err(|error| {
+        Usage(format!("ASSIZE_LOG {directives:?}: {error}; write e.g. info or assize_server=debug"))
+    })?;
+    let logger =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     match format {
         LogFormat::Text => logger.init(),
         LogFormat::Json => logger.json().init(),
@@ -99,8 +98,16 @@ fn escape(text: &str, keep: impl Fn(char) -> bool) -> String {
 
 /// A table with these headings.
 pub(crate) fn table<const N: usize>(headings: [&str; N]) -> Table {
+    let mut table = list();
+    table.set_style(TableComponent::HeaderLines, '─').set_style(TableComponent::MiddleHeaderIntersections, '─');
+    table.set_header(headings);
+    table
+}
+
+/// A table without headings: names and values.
+pub(crate) fn list() -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(headings);
+    table.load_preset(presets::NOTHING);
     // Cells are wrapped for a person's window only: a program wants a row to be a line.
     if let Some((terminal_size::Width(width), _)) = terminal_size::terminal_size() {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
@@ -110,7 +117,7 @@ pub(crate) fn table<const N: usize>(headings: [&str; N]) -> Table {
 
 /// Prints a table, or what to say where it would be empty.
 pub(crate) fn print(table: &Table, empty: &str) -> anyhow::Result<()> {
-    if table.is_empty() { line(empty) } else { line(table) }
+    if table.is_empty() { line(empty) } else { line(table.trim_fmt()) }
 }
 
 /// The first twelve digits of a hash.

@@ -137,7 +137,7 @@ fn show(package: &Package, json: bool) -> anyhow::Result<Ended> {
     let scope = &manifest.scope;
     let imports = package.imports.iter().map(|import| format!("{} ({})", import.name, import.why)).collect::<Vec<_>>();
     let may = manifest.may.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
-    let mut table = output::table(["", ""]);
+    let mut table = output::list();
     let rows = [
         ("package", format!("{}@{}", manifest.name, manifest.version)),
         ("digest", package.digest.to_string()),
@@ -150,7 +150,10 @@ fn show(package: &Package, json: bool) -> anyhow::Result<Ended> {
         ("jurisdictions", everywhere(&scope.jurisdictions)),
         ("sectors", everywhere(&scope.sectors)),
         ("kinds of case", everywhere(&scope.kinds)),
-        ("references", clean(&manifest.references.iter().map(|norm| norm.title.as_str()).collect::<Vec<_>>().join("; "))),
+        (
+            "references",
+            clean(&manifest.references.iter().map(|norm| norm.title.as_str()).collect::<Vec<_>>().join("; ")),
+        ),
         ("authors", clean(&manifest.authors.join(", "))),
         ("licence", clean(&manifest.license)),
         ("limits", format!("fuel {}, memory {}", manifest.limits.fuel, bytes(manifest.limits.memory_bytes))),

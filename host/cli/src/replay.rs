@@ -87,7 +87,10 @@ fn show(comparison: &Comparison, id: &str) -> anyhow::Result<()> {
         output::line(format_args!("{}\n  recorded {}\n  replayed {}", clean(field), clean(recorded), clean(replayed)))?;
     }
     for binding in &comparison.aborted {
-        output::line(format_args!("note: the wall clock ended {}, then or now; what it would have said is unknown", clean(binding)))?;
+        output::line(format_args!(
+            "note: the wall clock ended {}, then or now; what it would have said is unknown",
+            clean(binding)
+        ))?;
     }
     if !comparison.fuel_compared {
         output::line("note: another engine counts fuel otherwise, so it wasn't compared")?;
@@ -96,6 +99,9 @@ fn show(comparison: &Comparison, id: &str) -> anyhow::Result<()> {
     if comparison.identical {
         output::line(format_args!("identical: decision {id} comes out the same, to the bit"))
     } else {
-        output::line(format_args!("DIFFERENT: decision {id} comes out otherwise in {} fields", comparison.differences.len()))
+        output::line(format_args!(
+            "DIFFERENT: decision {id} comes out otherwise in {} fields",
+            comparison.differences.len()
+        ))
     }
 }

@@ -103,10 +103,13 @@ struct System {
 /// Carries out one of them.
 pub(crate) fn run(command: Command, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
     let (call, done) = match &command {
-        Command::Add(registration) => (connection.post("/v1/systems", registration.body()?), "is registered".to_owned()),
+        Command::Add(registration) => {
+            (connection.post("/v1/systems", registration.body()?), "is registered".to_owned())
+        }
         Command::Set(registration) => {
             let body = registration.body()?;
-            let Named { id } = serde_json::from_slice(&body).map_err(|error| Usage(format!("the system's data: {error}")))?;
+            let Named { id } =
+                serde_json::from_slice(&body).map_err(|error| Usage(format!("the system's data: {error}")))?;
             (connection.put(format!("/v1/systems/{}", segment(&id)), body), "is changed".to_owned())
         }
         Command::List => return list(connection, json),

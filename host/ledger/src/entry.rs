@@ -306,6 +306,25 @@ mod tests {
         }
     }
 
+    /// The example of `docs/ledger-format.md`.
+    #[test]
+    fn the_bytes_are_those_of_the_published_format() {
+        let entry = Entry {
+            origin: "example.org/log".into(),
+            seq: 0,
+            previous: Digest::ZERO,
+            time: "2026-06-01".parse().unwrap(),
+            kind: EntryKind::LogOpened,
+            subject: "example.org/log".into(),
+            facts: serde_json::to_vec(&crate::AdministrativeFacts::default()).unwrap(),
+            input: None,
+            record: None,
+        };
+        let bytes = entry.encode().unwrap();
+        assert_eq!(bytes.len(), 160);
+        assert_eq!(entry_hash(&bytes).to_string(), "0c1105a3196437ff25bbde5b67c1f817a18fa51021fd86392de7660079226d38");
+    }
+
     #[test]
     fn an_error_names_the_field() {
         let entry = Entry {

@@ -141,14 +141,17 @@ fn blob(cells: &[Cell], at: usize) -> &[u8] {
 pub(crate) fn row(row: &Row, entry: &EntryRef<'_>, seen: &Seen, faults: &mut Faults) {
     let seq = row.seq;
     let kind = EntryKind::from(entry.kind);
-    let facts = serde_json::from_slice::<CommonFacts>(entry.facts);
-    let tenant = match &facts {
-        Ok(facts) => facts.tenant.as_deref().unwrap_or_default(),
-        Err(error) => {
-            faults.push(Fault::new(seq, format_args!("entry {seq}"), "facts", error, "facts as JSON"));
-            ""
-        }
+    let decision = kind == EntryKind::Decision;
+    let facts = if decision {
+        serde_json::from_slice(entry.facts).map(|facts: DecisionFacts| (Some(facts.tenant.clone()), Some(facts)))
+    } else {
+        serde_json::from_slice(entry.facts).map(|facts: CommonFacts| (facts.tenant, None))
     };
+    let (tenant, facts) = facts.unwrap_or_else(|error| {
+        faults.push(Fault::new(seq, format_args!("entry {seq}"), "facts", error, format_args!("facts of a {kind}")));
+        (None, None)
+    });
+    let tenant = tenant.as_deref().unwrap_or_default();
     let time = i64::try_from(entry.time.as_millis()).unwrap_or(i64::MAX);
     let wants = [
         Want::Any,
@@ -164,23 +167,20 @@ pub(crate) fn row(row: &Row, entry: &EntryRef<'_>, seen: &Seen, faults: &mut Fau
     let payloads = payload(row, entry, tenant, faults);
     let record = row.sealed.as_ref().map(|sealed| blob(sealed, 5)).filter(|_| entry.record.is_some());
     match (kind, &row.decision) {
-        (EntryKind::Decision, Some(cells)) => match serde_json::from_slice::<DecisionFacts>(entry.facts) {
-            Ok(facts) => {
-                decision::check(row, cells, entry, &facts, record, faults);
+        (EntryKind::Decision, Some(cells)) => {
+            if let Some(facts) = &facts {
+                decision::check(row, cells, entry, facts, record, faults);
                 if let Ok(mut snapshots) = seen.snapshots.lock() {
                     snapshots.insert(facts.snapshot);
                 }
             }
-            Err(error) => {
-                faults.push(Fault::new(seq, format_args!("entry {seq}"), "facts", error, "facts of a decision"));
-            }
-        },
+        }
         (EntryKind::Decision, None) => {
             let record = format_args!("decision {}", entry.subject);
             faults.push(Fault::new(seq, record, "seq", "no row", format_args!("a row with seq {seq}")));
         }
-        (kind, decision) => {
-            if decision.is_some() {
+        (kind, row) => {
+            if row.is_some() {
                 let record = format_args!("decision of entry {seq}");
                 faults.push(Fault::new(seq, record, "seq", "a row", format_args!("none for an entry of kind {kind}")));
             }
@@ -189,7 +189,7 @@ pub(crate) fn row(row: &Row, entry: &EntryRef<'_>, seen: &Seen, faults: &mut Fau
             }
         }
     }
-    if entry.kind != EntryKind::Decision.as_str() && !row.effects.is_empty() {
+    if !decision && !row.effects.is_empty() {
         let found = format_args!("{} rows", row.effects.len());
         faults.push(Fault::new(seq, format_args!("effects of entry {seq}"), "seq", found, "none"));
     }

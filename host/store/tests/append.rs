@@ -325,3 +325,62 @@ async fn a_closed_store_says_so() {
     store.close().await;
     assert_eq!(store.decide(decision(1)).await, Err(StoreError::Closed));
 }
+
+/// A file system of its own, gone at the end; none where this process may not mount one.
+struct Mount(tempfile::TempDir);
+
+impl Mount {
+    fn new(arguments: &[&str]) -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let mounted = std::process::Command::new("mount").args(arguments).arg(dir.path()).output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            return Some(Self(dir));
+        }
+        println!("skipped: this process may not mount a file system");
+        None
+    }
+
+    fn path(&self) -> &std::path::Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        drop(std::process::Command::new("umount").arg("--lazy").arg(self.path()).output());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_without_room_half_writes_nothing() {
+    let Some(disk) = Mount::new(&["-t", "tmpfs", "-o", "size=3m", "tmpfs"]) else { return };
+    let store = Store::open(disk.path(), ORIGIN).await.unwrap();
+    let (mut stored, mut refused) = (1, 0);
+    for n in 0..3_000 {
+        match store.decide(decision(n)).await {
+            Ok(_) => stored += 1,
+            Err(StoreError::DiskFull { .. } | StoreError::Storage { .. }) => refused += 1,
+            Err(error) => panic!("{error}"),
+        }
+        if refused == 5 {
+            break;
+        }
+    }
+    assert_eq!(refused, 5);
+    assert_eq!(store.head().await.unwrap().unwrap().size, stored);
+    is_sound(&store).await;
+}
+
+#[tokio::test]
+async fn a_read_only_directory_is_verified_and_not_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
+    record(&store, 0, 20).await;
+    store.close().await;
+    let Some(mount) = Mount::new(&["--bind", "-o", "ro", dir.path().to_str().unwrap()]) else { return };
+    let reader = Store::open_read_only(mount.path()).await.unwrap();
+    assert!(reader.verify(VerifyOptions::default(), |_| {}).await.unwrap().is_sound());
+    let error = Store::open(mount.path(), ORIGIN).await.unwrap_err();
+    assert!(error.to_string().contains("Read-only file system"), "{error}");
+    reader.close().await;
+}

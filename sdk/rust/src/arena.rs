@@ -19,6 +19,9 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::cell::{Cell, UnsafeCell};
 use core::ptr;
 
+#[cfg(test)]
+use tests::memory;
+
 #[cfg(target_feature = "atomics")]
 compile_error!("the arena is for one thread: build without the atomics feature");
 
@@ -28,6 +31,15 @@ const BLOCK_BYTES: usize = 1 << 20;
 const PAGE_BYTES: usize = 1 << 16;
 /// Growth in pages, unless more is asked for at once: as much as the static block.
 const GROWTH_PAGES: usize = BLOCK_BYTES / PAGE_BYTES;
+
+#[cfg(not(test))]
+mod memory {
+    /// Adds pages to the module's memory and gives the address of the first. None: the host refuses.
+    pub(super) fn grow(pages: usize) -> Option<usize> {
+        let before = core::arch::wasm32::memory_grow::<0>(pages);
+        (before != usize::MAX).then_some(before * super::PAGE_BYTES)
+    }
+}
 
 #[repr(C, align(16))]
 struct Block(UnsafeCell<[u8; BLOCK_BYTES]>);
@@ -74,11 +86,7 @@ impl Arena {
         let needed = bytes.div_ceil(PAGE_BYTES);
         let wanted = needed.max(GROWTH_PAGES);
         for pages in [wanted, needed] {
-            let before = core::arch::wasm32::memory_grow::<0>(pages);
-            if before == usize::MAX {
-                continue;
-            }
-            let start = before * PAGE_BYTES;
+            let Some(start) = memory::grow(pages) else { continue };
             // Pages that adjoin the region in use extend it; otherwise what is left of that region is given up.
             if start != self.end.get() {
                 self.next.set(start);
@@ -134,5 +142,119 @@ unsafe impl GlobalAlloc for Arena {
             unsafe { ptr::copy_nonoverlapping(block, moved, layout.size()) };
         }
         moved
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arena, BLOCK_BYTES, PAGE_BYTES};
+    use core::alloc::{GlobalAlloc, Layout};
+    use proptest::prelude::*;
+
+    /// Stands in for the module's memory: pages of one leaked block, as many as a test allows.
+    pub(super) mod memory {
+        use super::PAGE_BYTES;
+        use core::cell::Cell;
+
+        const PAGES: usize = 64;
+
+        thread_local! {
+            static START: usize = vec![0_u64; PAGES * PAGE_BYTES / 8].leak().as_mut_ptr() as usize;
+            static USED: Cell<usize> = const { Cell::new(0) };
+        }
+
+        pub(in super::super) fn grow(pages: usize) -> Option<usize> {
+            let used = USED.get();
+            (used + pages <= PAGES).then(|| {
+                USED.set(used + pages);
+                START.with(|start| start + used * PAGE_BYTES)
+            })
+        }
+
+        pub(super) fn forget() {
+            USED.set(0);
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Alloc { size: usize, align: usize },
+        Realloc { which: usize, size: usize },
+        Dealloc { which: usize },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let size = prop_oneof![8 => 1..2_000_usize, 1 => 1..BLOCK_BYTES * 2];
+        prop_oneof![
+            4 => (size.clone(), 0..6_u32).prop_map(|(size, log)| Step::Alloc { size, align: 1 << log }),
+            2 => (any::<usize>(), size).prop_map(|(which, size)| Step::Realloc { which, size }),
+            1 => any::<usize>().prop_map(|which| Step::Dealloc { which }),
+        ]
+    }
+
+    struct Live {
+        start: *mut u8,
+        layout: Layout,
+        filled_with: u8,
+    }
+
+    impl Live {
+        fn bytes(&self) -> &[u8] {
+            // SAFETY: the arena handed these bytes out, and the test has filled them.
+            unsafe { core::slice::from_raw_parts(self.start, self.layout.size()) }
+        }
+    }
+
+    // One test, since all arenas hand out the same static block.
+    proptest! {
+        #[test]
+        fn live_blocks_are_aligned_and_keep_what_was_written(steps in proptest::collection::vec(step(), 1..60)) {
+            memory::forget();
+            let arena = Arena::new();
+            let mut live: Vec<Live> = Vec::new();
+            for (index, step) in steps.into_iter().enumerate() {
+                let value = u8::try_from(index % 251).unwrap();
+                match step {
+                    Step::Alloc { size, align } => {
+                        let layout = Layout::from_size_align(size, align).unwrap();
+                        // SAFETY: the size isn't zero.
+                        let start = unsafe { arena.alloc(layout) };
+                        if start.is_null() {
+                            continue;
+                        }
+                        prop_assert_eq!(start as usize % align, 0);
+                        // SAFETY: the block was just handed out.
+                        unsafe { start.write_bytes(value, size) };
+                        live.push(Live { start, layout, filled_with: value });
+                    }
+                    Step::Realloc { which, size } if !live.is_empty() => {
+                        let which = which % live.len();
+                        let block = &mut live[which];
+                        let kept = block.layout.size().min(size);
+                        // SAFETY: the block is live and the size isn't zero.
+                        let start = unsafe { arena.realloc(block.start, block.layout, size) };
+                        if start.is_null() {
+                            continue;
+                        }
+                        (block.start, block.layout) = (start, Layout::from_size_align(size, block.layout.align()).unwrap());
+                        // SAFETY: as many bytes were filled before.
+                        let before = unsafe { core::slice::from_raw_parts(start, kept) };
+                        prop_assert!(before.iter().all(|byte| *byte == block.filled_with));
+                        // SAFETY: the block was just handed out.
+                        unsafe { start.write_bytes(value, size) };
+                        block.filled_with = value;
+                    }
+                    Step::Dealloc { which } if !live.is_empty() => {
+                        let block = live.swap_remove(which % live.len());
+                        // SAFETY: the block is live.
+                        unsafe { arena.dealloc(block.start, block.layout) };
+                    }
+                    _ => {}
+                }
+                for block in &live {
+                    prop_assert!(block.bytes().iter().all(|byte| *byte == block.filled_with));
+                }
+            }
+        }
     }
 }

@@ -33,7 +33,7 @@
 //! the arena allocator of components, and the fixture runner ([`testing`], native only).
 //! What doesn't: anything that a host does. The README takes a newcomer from nothing to a packed plugin.
 
-#[cfg(all(target_arch = "wasm32", target_os = "unknown", feature = "arena"))]
+#[cfg(any(all(target_arch = "wasm32", target_os = "unknown", feature = "arena"), test))]
 mod arena;
 pub mod bindings;
 mod build;

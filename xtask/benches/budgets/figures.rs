@@ -1,7 +1,8 @@
 //! What was measured, beside what it should be.
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
+use xtask::tables::table;
 
 /// What a figure should be.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -45,8 +46,7 @@ impl Figures {
 
     /// For people.
     pub(crate) fn table(&self) -> Table {
-        let mut table = Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(["what", "goal", "measured", "unit", "ratio"]);
+        let mut table = table(["what", "goal", "measured", "unit", "ratio"]);
         for column in [1, 2, 4] {
             if let Some(column) = table.column_mut(column) {
                 column.set_cell_alignment(CellAlignment::Right);

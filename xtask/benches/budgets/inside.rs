@@ -108,7 +108,12 @@ impl Host {
         }
         let (fresh, native) = (sorted(fresh), sorted(native));
         let over = quantile(&fresh, 50) - quantile(&native, 50);
-        figures.add("a Rust agent in a fresh sandbox, over the same code natively, p50", "µs", Goal::AtMost(10.0), over);
+        figures.add(
+            "a Rust agent in a fresh sandbox, over the same code natively, p50",
+            "µs",
+            Goal::AtMost(10.0),
+            over,
+        );
         figures.add("  in the sandbox, p50", "µs", Goal::None, quantile(&fresh, 50));
         figures.add("  in the sandbox, p99", "µs", Goal::None, quantile(&fresh, 99));
         figures.add("  natively, p50", "µs", Goal::None, quantile(&native, 50));
@@ -211,7 +216,12 @@ impl Host {
             rulings += done??;
         }
         let rate = rulings as f64 / started.elapsed().as_secs_f64();
-        figures.add("replay of recorded decisions, plugins judging again, all identical", "1/s", Goal::AtLeast(100_000.0), rate);
+        figures.add(
+            "replay of recorded decisions, plugins judging again, all identical",
+            "1/s",
+            Goal::AtLeast(100_000.0),
+            rate,
+        );
         Ok(())
     }
 }
@@ -272,7 +282,8 @@ async fn verify(reader: &Reader, figures: &mut Figures) -> anyhow::Result<()> {
     figures.add("ledger verify, everything: payloads, records, columns, files", "entries/s", Goal::None, rate);
 
     let rows = reader.entries(None, 0, 200_000).await?;
-    let rows: Vec<Entry> = rows.into_iter().map(|row| Entry { seq: row.seq, bytes: row.bytes, hash: row.hash }).collect();
+    let rows: Vec<Entry> =
+        rows.into_iter().map(|row| Entry { seq: row.seq, bytes: row.bytes, hash: row.hash }).collect();
     let started = Instant::now();
     let mut verifier = Verifier::new(Start::Genesis, None);
     for batch in rows.chunks(8_192) {

@@ -32,7 +32,8 @@ fn case(system: &str) -> Value {
 
 /// The policy of the global scope.
 pub(crate) fn policy() -> Value {
-    let agents = AGENTS.iter().map(|(plugin, weight)| json!({ "name": short(plugin), "plugin": plugin, "weight": weight }));
+    let agents =
+        AGENTS.iter().map(|(plugin, weight)| json!({ "name": short(plugin), "plugin": plugin, "weight": weight }));
     let rules = RULES.iter().map(|plugin| json!({ "name": short(plugin), "plugin": plugin }));
     json!({
         "thresholds": { "production": { "review": 3.0, "block": 4.0 } },
@@ -65,7 +66,12 @@ pub(crate) fn measure(dist: &Dist, data: &Path, effort: Effort, figures: &mut Fi
 
     // The second start is the one that an operator waits for.
     let server = start.start()?;
-    figures.add("start, with what was published before", "ms", Goal::AtMost(300.0), server.start_time().as_secs_f64() * 1e3);
+    figures.add(
+        "start, with what was published before",
+        "ms",
+        Goal::AtMost(300.0),
+        server.start_time().as_secs_f64() * 1e3,
+    );
     match resident_megabytes(server.id()) {
         Some(megabytes) => figures.add("idle memory (RSS)", "MB", Goal::AtMost(80.0), megabytes),
         None => println!("idle memory: this system doesn't tell"),
@@ -89,14 +95,20 @@ fn prepare(dist: &Dist, client: &mut Client) -> anyhow::Result<()> {
     }
     client.must("PUT", "/v1/policies/global", &policy())?;
     for system in ["quiet", "hostile", "stopped"] {
-        client.must("POST", "/v1/systems", &json!({ "id": system, "risk": "limited", "attributes": { "logging": true } }))?;
+        client.must(
+            "POST",
+            "/v1/systems",
+            &json!({ "id": system, "risk": "limited", "attributes": { "logging": true } }),
+        )?;
     }
-    let hostile = json!({ "bindings": [{ "name": "hostile", "plugin": "test/hostile", "settings": { "do": "loop" } }] });
+    let hostile =
+        json!({ "bindings": [{ "name": "hostile", "plugin": "test/hostile", "settings": { "do": "loop" } }] });
     client.must("PUT", "/v1/policies/system:hostile", &hostile)?;
 
     let decision = client.must("POST", "/v1/decisions", &case("quiet"))?;
     let answered = |plugin: &&Value| plugin.get("status").and_then(Value::as_str) == Some("ok");
-    let ran = decision.get("plugins").and_then(Value::as_array).map_or(0, |plugins| plugins.iter().filter(answered).count());
+    let ran =
+        decision.get("plugins").and_then(Value::as_array).map_or(0, |plugins| plugins.iter().filter(answered).count());
     if ran != AGENTS.len() + RULES.len() {
         bail!("{ran} plugins answered instead of {}: {decision}", AGENTS.len() + RULES.len());
     }
@@ -138,7 +150,12 @@ fn kill_switch(client: &mut Client, figures: &mut Figures) -> anyhow::Result<()>
         client.must("POST", "/v1/systems/stopped/resume", &resume)?;
     }
     let times = sorted(times);
-    figures.add("kill switch: order, record and first blocked decision, p50", "ms", Goal::AtMost(10.0), quantile(&times, 50));
+    figures.add(
+        "kill switch: order, record and first blocked decision, p50",
+        "ms",
+        Goal::AtMost(10.0),
+        quantile(&times, 50),
+    );
     figures.add("  slowest of 20", "ms", Goal::None, quantile(&times, 100));
     Ok(())
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use comfy_table::{Table, presets};
+use comfy_table::Table;
 use serde::Deserialize;
+
+use crate::tables::table;
 
 /// What is shown of a decision.
 #[derive(Debug, Deserialize)]
@@ -62,12 +64,6 @@ impl Plugin {
 #[derive(Debug, Default)]
 pub(super) struct Shown(Vec<(String, Decision)>);
 
-fn table<const N: usize>(headings: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(headings);
-    table
-}
-
 impl Shown {
     /// One more.
     pub(super) fn add(&mut self, title: String, decision: Decision) {
@@ -81,9 +77,11 @@ impl Shown {
 
     /// One row a case. The agents are the same for all of them: the rules that applied are named here.
     pub(super) fn verdicts(&self) -> Table {
-        let mut table = table(["case", "verdict", "risk", "reason", "plugins", "rules that applied, by version and digest"]);
+        let mut table =
+            table(["case", "verdict", "risk", "reason", "plugins", "rules that applied, by version and digest"]);
         for (title, decision) in &self.0 {
-            let rules: Vec<String> = decision.plugins.iter().filter(|plugin| plugin.is_dated()).map(Plugin::name).collect();
+            let rules: Vec<String> =
+                decision.plugins.iter().filter(|plugin| plugin.is_dated()).map(Plugin::name).collect();
             table.add_row([
                 title.clone(),
                 decision.verdict.clone(),

@@ -27,6 +27,9 @@ const CACHE: &str = "-8192";
 /// Reading goes on beside the writer, so waiting is for the rare moment of a checkpoint or of a starting server.
 const BUSY: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
+/// Rows that a connection's thread reads ahead of whoever takes them; each time they wait for each other costs more than
+/// a row.
+const ROWS: usize = 512;
 
 /// Where a directory's database is.
 pub(crate) fn database(dir: &Path) -> PathBuf {
@@ -84,6 +87,7 @@ pub(crate) async fn readers(path: &Path) -> Result<SqlitePool, StoreError> {
         .filename(path)
         .create_if_missing(false)
         .read_only(true)
+        .row_buffer_size(ROWS)
         .busy_timeout(BUSY)
         .disable_statement_logging();
     let pool = SqlitePoolOptions::new().max_connections(READERS);

@@ -5,17 +5,19 @@
 //! and not before.
 
 mod change;
+mod keys;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use assize_ledger::{Digest, Draft, Head, Tile};
-use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
+use sqlx::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
+use self::keys::Keys;
 use super::checkpoint::Checkpointer;
 use super::insert::{self, Inserts, NewEntry, Transaction};
 use super::{open, storage};
@@ -25,8 +27,6 @@ use crate::seal::{Payload, SealedDecision};
 
 /// Requests in a group at most: enough to make the disk's answer cheap, few enough not to keep the first one waiting.
 const GROUP: usize = 256;
-/// Keys looked up with one statement.
-const KEYS: usize = 32;
 
 pub(crate) type Reply = oneshot::Sender<Result<Outcome, StoreError>>;
 
@@ -71,7 +71,7 @@ struct Group {
     tiles: Vec<Tile>,
     decisions: Vec<(NewEntry, SealedDecision)>,
     /// Decisions by tenant and key: those stored before, and those of this group.
-    keys: HashMap<(String, String), (String, Digest)>,
+    keys: Keys,
     snapshots: Vec<Digest>,
     halt_epoch: u64,
     /// Bytes of its entries and payloads.
@@ -246,7 +246,7 @@ impl Sequencer {
             head,
             tiles: Vec::new(),
             decisions: Vec::with_capacity(work.len()),
-            keys: known_keys(connection, &work).await?,
+            keys: keys::known(connection, &work).await?,
             snapshots: Vec::new(),
             halt_epoch: self.halt_epoch.load(Ordering::SeqCst),
             bytes: 0,
@@ -353,49 +353,4 @@ impl Group {
 enum Work {
     Decision(Box<DecisionRequest>),
     Change(Box<ChangeDraft>),
-}
-
-/// Which of the group's idempotency keys stand for a decision already.
-async fn known_keys(
-    connection: &mut SqliteConnection,
-    work: &[Work],
-) -> Result<HashMap<(String, String), (String, Digest)>, StoreError> {
-    let mut wanted = work.iter().filter_map(|work| match work {
-        Work::Decision(request) => {
-            let same = request.decision.idempotency.as_ref()?;
-            Some((request.decision.facts.tenant.clone(), same.key.clone()))
-        }
-        Work::Change(_) => None,
-    });
-    let mut known = HashMap::new();
-    loop {
-        let chunk: Vec<(String, String)> = wanted.by_ref().take(KEYS).collect();
-        if chunk.is_empty() {
-            return Ok(known);
-        }
-        // Rows that are missing repeat the last one, so that few texts are prepared.
-        let rows = chunk.len().next_power_of_two();
-        let values = vec!["(?,?)"; rows].join(",");
-        let sql = format!(
-            "WITH wanted (tenant, key) AS (VALUES {values}) SELECT d.tenant, d.idempotency_key, d.id, d.body_hash \
-             FROM wanted CROSS JOIN decisions d ON d.tenant = wanted.tenant AND d.idempotency_key = wanted.key"
-        );
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for (tenant, key) in
-            chunk.iter().chain(std::iter::repeat_n(&chunk, rows - chunk.len()).flat_map(|all| all.last()))
-        {
-            query = query.bind(tenant.as_str()).bind(key.as_str());
-        }
-        let failed = storage("looking up idempotency keys");
-        for row in query.fetch_all(&mut *connection).await.map_err(&failed)? {
-            let (tenant, key, id): (String, String, String) =
-                (row.try_get(0).map_err(&failed)?, row.try_get(1).map_err(&failed)?, row.try_get(2).map_err(&failed)?);
-            let hash: Vec<u8> = row.try_get(3).map_err(&failed)?;
-            let hash = Digest::try_from(hash.as_slice()).map_err(|error| StoreError::Corrupt {
-                record: format!("decision {id}"),
-                detail: format!("body_hash: {error}"),
-            })?;
-            known.insert((tenant, key), (id, hash));
-        }
-    }
 }

@@ -13,10 +13,12 @@ mod decode;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod evaluation;
 mod fold;
+mod lookup;
 mod read;
 mod scan;
 mod signals;
 mod taxonomy;
+mod units;
 mod words;
 
 use assize_sdk::{Assessment, Case, Failure, Finding, risk_agent};

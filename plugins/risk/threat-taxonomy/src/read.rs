@@ -11,7 +11,9 @@
 
 use crate::decode;
 use crate::fold::{Look, leet, look};
-use crate::words::{self, Hash};
+use crate::lookup::{Hash, concepts};
+use crate::units::{Unit, narrow, trimmed, trimmed_keeping_leet};
+use crate::words;
 
 /// Digits or signs in place of letters.
 pub(crate) const LEET: u8 = 1;
@@ -93,26 +95,6 @@ impl Reading {
 enum Turn {
     None,
     Rotated,
-}
-
-/// One character that shows.
-#[derive(Debug, Clone, Copy)]
-struct Unit {
-    /// A lowercase letter, a digit, or a sign.
-    byte: u8,
-    disguise: u8,
-    start: u32,
-    end: u32,
-}
-
-impl Unit {
-    fn is_letter(&self) -> bool {
-        self.byte.is_ascii_lowercase()
-    }
-
-    fn is_alphanumeric(&self) -> bool {
-        self.byte.is_ascii_lowercase() || self.byte.is_ascii_digit()
-    }
 }
 
 struct Reader {
@@ -278,7 +260,7 @@ impl Reader {
 
     /// Keeps the word with this hash, found at these bytes, if the vocabulary knows it.
     fn keep_at(&mut self, hash: Hash, start: u32, end: u32, disguise: u8) -> bool {
-        let concepts = words::concepts(hash);
+        let concepts = concepts(hash);
         if concepts == 0 {
             return false;
         }
@@ -313,22 +295,31 @@ impl Reader {
         false
     }
 
-    /// Reads a run as several words between signs: `ignore/bypass`, `previous_instructions`.
+    /// Reads a run as several words between signs: `ignore/bypass`, `<|im_start|>system`, `previous_instructions`.
     fn parts(&mut self, units: &[Unit]) {
-        for part in units.split(|unit| !unit.is_alphanumeric()) {
-            if part.iter().all(Unit::is_letter) {
-                if part.is_empty() || self.known(part, 0) {
-                    self.reading.places += u32::from(!part.is_empty());
-                    continue;
-                }
-                if part.len() >= 12 {
-                    self.run_together(part, 0, 8, 10);
-                }
+        for piece in units.split(|unit| !unit.is_alphanumeric() && unit.byte != b'_') {
+            let has_underscore = piece.iter().any(|unit| unit.byte == b'_');
+            if has_underscore && !self.joined(piece) {
+                piece.split(|unit| unit.byte == b'_').for_each(|part| self.part(part));
+            } else if has_underscore {
+                self.reading.places += 1;
             } else {
-                self.joined(part);
+                self.part(piece);
             }
-            self.reading.places += 1;
         }
+    }
+
+    /// Reads one of several words: letters and digits only.
+    fn part(&mut self, units: &[Unit]) {
+        if units.is_empty() {
+            return;
+        }
+        if !units.iter().all(Unit::is_letter) {
+            self.joined(units);
+        } else if !self.known(units, 0) && units.len() >= 12 {
+            self.run_together(units, 0, 8, 10);
+        }
+        self.reading.places += 1;
     }
 
     /// Reads words that nothing keeps apart, longest first, where known words make up `share` of `out_of` of the letters.
@@ -341,7 +332,7 @@ impl Reader {
             let mut longest = None;
             for (index, unit) in rest.iter().take(LONGEST_WORD).enumerate() {
                 hash.push(unit.byte);
-                if index >= 2 && words::concepts(hash) != 0 {
+                if index >= 2 && concepts(hash) != 0 {
                     longest = Some((hash, index + 1));
                 }
             }
@@ -408,24 +399,4 @@ impl Reader {
         }
         self.reading.append(inner, 0);
     }
-}
-
-/// Without the signs around a word.
-fn trimmed(units: &[Unit]) -> &[Unit] {
-    trim(units, Unit::is_alphanumeric)
-}
-
-/// As `trimmed`, but `$` and `@` at either end stand for letters: `rule$`, `@ll`. A `!` at the start too.
-fn trimmed_keeping_leet(units: &[Unit]) -> &[Unit] {
-    trim(units, |unit| unit.is_alphanumeric() || matches!(unit.byte, b'$' | b'@'))
-}
-
-fn trim(units: &[Unit], keep: impl Fn(&Unit) -> bool) -> &[Unit] {
-    let start = units.iter().position(&keep).unwrap_or(units.len());
-    let end = units.iter().rposition(&keep).map_or(start, |last| last + 1);
-    units.get(start..end).unwrap_or_default()
-}
-
-fn narrow(offset: usize) -> u32 {
-    u32::try_from(offset).unwrap_or(u32::MAX)
 }

@@ -1,13 +1,7 @@
 //! The vocabulary: which words stand for which concept.
 //!
 //! Words are written as the reader folds them: lowercase, without diacritics, apostrophes or hyphens. Besides English, the core
-//! phrases are known in Portuguese, Spanish, German and French. The table is computed when this crate is compiled: an instance
-//! lives for one call, so whatever it built at its start would be paid for at every call.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::large_stack_arrays,
-    reason = "const functions can only index, and have no stack; out of bounds there is an error of the build, not of a call"
-)]
+//! phrases are known in Portuguese, Spanish, German and French.
 
 macro_rules! vocabulary {
     ($($(#[$doc:meta])* $name:ident = $words:expr;)*) => {
@@ -18,7 +12,8 @@ macro_rules! vocabulary {
             $($(#[$doc])* $name,)*
         }
 
-        const GROUPS: &[(Concept, &str)] = &[$((Concept::$name, $words),)*];
+        /// Each concept with its words, separated by spaces.
+        pub(crate) const GROUPS: &[(Concept, &str)] = &[$((Concept::$name, $words),)*];
     };
 }
 
@@ -27,7 +22,7 @@ vocabulary! {
     Override = "ignore ignores ignoring ignored disregard disregards disregarding forget forgets forgetting bypass bypassing \
         override overrides overriding overrule neglect discard discarding dismiss circumvent overlook erase nullify void \
         unlearn supersede abandon scrap \
-        ignora ignorar ignorem esqueca esqueça esquecer esquece desconsidere desconsiderar desconsidera descarte descartar \
+        ignora ignorar ignorem esqueca esquecer esquece desconsidere desconsiderar desconsidera descarte descartar \
         desobedeca olvida olvidar olvide olvidate olvidad ignoren ignorad omite omitir desobedece anula \
         ignoriere ignorieren ignorier vergiss vergessen missachte missachten ubergehe umgehe umgehen verwirf \
         ignorez ignorer oublie oubliez oublier contourne contournez contourner neglige negligez outrepasse";
@@ -82,7 +77,7 @@ vocabulary! {
     Role = "role roles persona personality character characters alter identity entity being simulator bot chatbot model \
         ai gpt assistant program computer machine console terminal vm version mode papel personagem personaje rolle figur personnage";
     /// The one who is spoken to.
-    You = "you your youre youll youve yourself u ur chatgpt gpt gpt3 gpt4 openai bing bard claude gemini llama assistant \
+    You = "you your youre youll youve yourself u ur chatgpt gpt openai bing bard claude gemini llama assistant \
         chatbot voce tu usted du sie vous";
     /// From here on.
     Henceforth = "now henceforth onwards onward forward hereafter agora ahora jetzt maintenant desormais";
@@ -108,8 +103,6 @@ vocabulary! {
     Anything = "anything everything";
     /// The words of "do anything now".
     Now = "now";
-    /// Turned on.
-    Enabled = "enabled enable activated activate activating enter entered entering engage engaged switch unlock unlocked on";
     /// Not to comply.
     Refuse = "refuse refuses refusing refused refusal refusals decline declines declining reject rejects deny denies denying \
         disagree recusar negar rehusar verweigern ablehnen refuser";
@@ -163,7 +156,7 @@ vocabulary! {
     /// What must not leave.
     Secrets = "password passwords credentials credential secret secrets token tokens apikey apikeys key keys ssn passport \
         senha senhas contrasena contrasenas passwort passworter cookies cookie iban ibans cvv pin code codes \
-        conversation history messages transcript passport_number bank account_number";
+        conversation history messages transcript passportnumber bank accountnumber";
     /// Whose: the person's.
     Private = "private personal confidential sensitive user users users customer customers employee employees api access \
         security social session bank account passport his her their";
@@ -195,37 +188,28 @@ vocabulary! {
     Confines = "confines constraints chains shackles limitations limits restrictions cage";
     /// Broken.
     Broken = "broken break free freed escaped liberated breaking broke";
-    /// Opinions.
-    Opinion = "opinion opinions opinionated";
-    /// To exist twice.
-    Opposite = "opposite contrary inverse reverse";
     /// What a language model is.
     Itself = "itself yourself themselves";
     /// A chatbot that is not named.
     Chatbot = "chatbot chatbots model models ai ais bot bots gpt llm ia ki";
-    /// Named.
-    Named = "named called name named known nicknamed stands acronym";
-    /// Only.
-    Only = "only exclusively solely just";
     /// As.
     As = "as like como als comme";
     /// I, the person who writes.
     Me = "me i my";
     /// An end-of-input marker of a chat template.
-    Template = "im_start im_end endoftext inst sys startofturn endofturn begin_of_text end_of_text eot_id imstart imend \
-        assistantim_start";
+    Template = "imstart imend endoftext beginoftext inst sys startofturn endofturn eotid startheaderid";
     /// A turn's author in a chat template.
     TurnOf = "system user assistant human admin administrator developer instruction instructions";
     /// New orders.
     New = "new updated real actual following important latest neue neuen novas nuevas nouvelles nova";
-    /// To be carried out at once.
+    /// In place of what was said.
     Instead = "instead then rather stattdessen vez lugar plutot";
     /// To make.
     Make = "make making build building create creating construct assemble assembling synthesize synthesise synthesizing cook \
         cooking produce manufacture manufacturing write writing code develop design instructions steps recipe guide how \
         tutorial generate program craft print";
     /// Weapons.
-    Weapon = "bomb bombs explosive explosives grenade grenades molotov napalm silencer ghostgun c4 tnt detonator ied \
+    Weapon = "bomb bombs explosive explosives grenade grenades molotov napalm silencer ghostgun tnt detonator ied \
         landmine pipebomb gunpowder thermite warhead ammunition sarin ricin anthrax vx bioweapon bioweapons botulinum \
         chemicalweapon nerveagent uranium firearm firearms";
     /// Malicious software.
@@ -273,27 +257,13 @@ vocabulary! {
     MirroredWord = "erongi dragersid tegrof suoiverp snoitcurtsni tpmorp metsys kaerbliaj selur";
     /// Important marks of an instruction that is not the user's.
     Urgent = "important attention urgent critical information begin";
-    /// Fiction's author.
-    Author = "write story character scene novel dialogue script narrator storyteller";
     /// To be able to.
     Able = "can may able allowed permitted willing happy capable";
-    /// Rate.
-    Detail = "detailed detail details graphic vivid explicit thorough extensive stepbystep";
     /// What an answer has at its top.
     Tagged = "chatgpt gpt classic jailbreak dan unfiltered";
-    /// Trainings that end.
-    Training = "training trained programmed programming programmers";
-    /// Emotions.
-    Swear = "swear swearing curse cursing profanity profanities swears foul fuck fucking shit insult insults insulting";
-    /// Consent.
+    /// What comes of it, and who answers for it.
     Consent = "consent consequences accountable responsible responsibility liable";
-    /// Truth doesn't matter.
-    Unverified = "unverified verified false made fabricate internet";
-    /// Games.
-    Game = "game games";
-    /// Everyone is.
-    Human = "human person ai";
-    /// Inability.
+    /// As in "AI language model".
     Language = "language";
 }
 
@@ -303,6 +273,7 @@ pub(crate) const ROTATED: u128 = any(&[Concept::RotatedWord]);
 pub(crate) const MIRRORED: u128 = any(&[Concept::MirroredWord]);
 
 /// The set of `concepts`.
+#[allow(clippy::indexing_slicing, reason = "a const function can only index; the loop's bound is the slice's")]
 pub(crate) const fn any(concepts: &[Concept]) -> u128 {
     let (mut set, mut index) = (0_u128, 0);
     while index < concepts.len() {
@@ -310,117 +281,4 @@ pub(crate) const fn any(concepts: &[Concept]) -> u128 {
         index += 1;
     }
     set
-}
-
-/// A word's hash, letter by letter (FNV-1a, 32 bits). Words are told apart by it alone: with some 1,500 words, one unknown
-/// word in three million is taken for a known one, and no signal rests on one word.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Hash(u32);
-
-impl Hash {
-    pub(crate) const fn new() -> Self {
-        Self(0x811C_9DC5)
-    }
-
-    pub(crate) const fn push(&mut self, byte: u8) {
-        self.0 = (self.0 ^ byte as u32).wrapping_mul(0x0100_0193);
-    }
-}
-
-/// The concepts of the word with this hash; 0 for a word without meaning.
-pub(crate) fn concepts(hash: Hash) -> u128 {
-    let mut slot = (hash.0 ^ (hash.0 >> 16)) as usize % SLOTS;
-    // Ends at an empty slot: the table is at most three quarters full.
-    loop {
-        let entry = &TABLE[slot];
-        if entry.count == 0 {
-            return 0;
-        }
-        if entry.hash == hash.0 {
-            return entry.concepts.iter().take(entry.count as usize).fold(0, |set, concept| set | (1 << concept));
-        }
-        slot = (slot + 1) % SLOTS;
-    }
-}
-
-/// A word may stand for this many concepts.
-const MOST: usize = 11;
-const SLOTS: usize = 2048;
-
-#[derive(Clone, Copy)]
-struct Slot {
-    hash: u32,
-    count: u8,
-    concepts: [u8; MOST],
-}
-
-static TABLE: [Slot; SLOTS] = table();
-
-const fn table() -> [Slot; SLOTS] {
-    let mut table = [Slot { hash: 0, count: 0, concepts: [0; MOST] }; SLOTS];
-    let mut words = 0;
-    let mut group = 0;
-    while group < GROUPS.len() {
-        let (concept, text) = (GROUPS[group].0 as u8, GROUPS[group].1.as_bytes());
-        let mut index = 0;
-        while index < text.len() {
-            let mut hash = Hash::new();
-            let start = index;
-            while index < text.len() && text[index] != b' ' {
-                hash.push(text[index]);
-                index += 1;
-            }
-            if index > start && insert(&mut table, hash.0, concept) {
-                words += 1;
-            }
-            index += 1;
-        }
-        group += 1;
-    }
-    assert!(words * 4 <= SLOTS * 3, "the table is more than three quarters full");
-    table
-}
-
-/// True for a new word.
-const fn insert(table: &mut [Slot; SLOTS], hash: u32, concept: u8) -> bool {
-    let mut slot = (hash ^ (hash >> 16)) as usize % SLOTS;
-    loop {
-        let entry = &mut table[slot];
-        let is_new = entry.count == 0;
-        if is_new || entry.hash == hash {
-            entry.hash = hash;
-            let mut index = 0;
-            while index < entry.count as usize {
-                if entry.concepts[index] == concept {
-                    return is_new;
-                }
-                index += 1;
-            }
-            assert!(index < MOST, "a word stands for too many concepts");
-            entry.concepts[index] = concept;
-            entry.count += 1;
-            return is_new;
-        }
-        slot = (slot + 1) % SLOTS;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Concept, Hash, any, concepts};
-
-    fn look_up(word: &str) -> u128 {
-        let mut hash = Hash::new();
-        word.bytes().for_each(|byte| hash.push(byte));
-        concepts(hash)
-    }
-
-    #[test]
-    fn words_have_their_concepts() {
-        assert_ne!(look_up("ignore") & any(&[Concept::Override]), 0);
-        assert_ne!(look_up("rules") & any(&[Concept::Orders]), 0);
-        assert_ne!(look_up("rules") & any(&[Concept::Restraint]), 0);
-        assert_eq!(look_up("butterfly"), 0);
-        assert_eq!(look_up(""), 0);
-    }
 }

@@ -1,7 +1,7 @@
 //! A risk agent that misbehaves on request, or answers exactly what its settings say. The sandbox's tests run it to show
 //! that nothing a plugin does harms its host, and to try any answer without writing a plugin for it.
 
-use assize_sdk::{Assessment, Case, Failure, Finding, risk_agent};
+use assize_sdk::{Assessment, Case, Evidence, Failure, Finding, Severity, Span, risk_agent};
 use misbehaviour::{Misdeed, flood_of_findings, misbehave};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ fn assess(settings: &Settings, _: &Case) -> Result<Assessment, Failure> {
         Deed::ConfidenceTooHigh => answer.confidence = 1.5,
         Deed::ConfidenceNan => answer.confidence = f64::NAN,
         Deed::ContributionNan => {
-            answer.findings.push(Finding::new("NAN", assize_sdk::Severity::Low, "not a number").points(f64::NAN));
+            answer.findings.push(Finding::new("NAN", Severity::Low, "not a number").points(f64::NAN));
         }
         Deed::FloodFindings => answer.findings = flood_of_findings(),
         Deed::FloodAttributes => answer.attributes = format!("\"{}\"", "x".repeat(8 << 20)),
@@ -92,8 +92,12 @@ fn assess(settings: &Settings, _: &Case) -> Result<Assessment, Failure> {
         Deed::DuplicateKeys => answer.attributes = String::from(r#"{"a": 1, "a": 2}"#),
         Deed::BigInteger => answer.attributes = String::from(r#"{"a": 9007199254740993}"#),
         Deed::BadPointer => {
-            let finding = Finding::new("BAD_POINTER", assize_sdk::Severity::Low, "evidence that points nowhere");
-            answer.findings.push(finding.at("/no/such/place", 5..9));
+            let mut finding =
+                Finding::new("BAD_POINTER", Severity::Low, "evidence that points nowhere, and ends before it starts");
+            finding
+                .evidence
+                .push(Evidence { pointer: "/no/such/place".to_owned(), span: Some(Span { start: 5, end: 2 }) });
+            answer.findings.push(finding);
         }
     }
     Ok(answer)
