@@ -25,7 +25,7 @@ impl Output {
     }
 
     /// Panics unless the command ended with this code.
-    #[must_use]
+    #[allow(clippy::return_self_not_must_use, reason = "often only the code matters")]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self

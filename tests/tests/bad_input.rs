@@ -212,8 +212,8 @@ fn a_policy_that_cannot_hold_is_refused_by_its_field() {
             .problem_naming(422, &["bindings[1].settings"]);
         let twice = r#"{"bindings":[{"name":"x","plugin":"test/rule-echo","settings":{"do":"answer","do":"loop"}}]}"#;
         let headers = [("content-type", "application/json")];
-        let answer = tenant.send("PUT", "/v1/policies/tenant", &headers, Some(twice.as_bytes())).unwrap();
-        answer.problem_naming(400, &["duplicate", "do"]);
+        let refused = tenant.send("PUT", "/v1/policies/tenant", &headers, Some(twice.as_bytes())).unwrap();
+        refused.problem_naming(400, &["duplicate", "do"]);
 
         one(rule("fine", &ruling("allow", "FINE"))).problem_naming(422, &["bindings[1].name", "fine"]);
         one(rule("Not a name", &ruling("allow", "FINE"))).problem_naming(422, &["bindings[1].name"]);
@@ -295,14 +295,11 @@ fn a_package_that_is_cut_short_or_damaged_is_refused() {
             let end = whole.len() * part / 32;
             tenant.publish(&whole[..end]).problem(422);
         }
-        for part in 1..16 {
+        // The magic number, the version, and the kind and length of the first section.
+        for at in 0..10 {
             let mut damaged = whole.clone();
-            let at = whole.len() * part / 16;
-            damaged[at..at + 8].fill(0xff);
-            let answer = tenant.publish(&damaged);
-            // Damage in data or in a name may leave a package that is valid, and another.
-            assert!([201, 422].contains(&answer.status) || answer.status == 409, "{answer}");
-            assert_ne!(answer.status, 201, "byte {at} of a damaged package was taken");
+            damaged[at] ^= 0x40;
+            tenant.publish(&damaged).problem(422);
         }
     });
 }

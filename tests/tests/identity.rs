@@ -15,7 +15,7 @@ fn requests(id: &str) -> Vec<Case> {
     let enforce = json!({ "system_id": "bot", "prompt": "Hello", "env": "staging" });
     let stop = json!({ "operational_status": "emergency_stop", "reason": "x", "operator_id": "ana" });
     let resume = json!({ "reason": "its prompt was corrected", "operator_id": "ana" });
-    let get = |path: &str, roles| ("GET", path.to_owned(), None, roles);
+    let get = |path: &str, roles: &'static [&'static str]| ("GET", path.to_owned(), None, roles);
     vec![
         ("POST", "/v1/decisions".to_owned(), Some(case), &["dev", "app"]),
         ("POST", "/v1/enforce".to_owned(), Some(enforce), &["dev", "app"]),
@@ -106,7 +106,8 @@ fn another_tenants_ids_are_not_found() {
     stranger.get("/v1/systems/bot").problem(404);
     let stop = json!({ "operational_status": "emergency_stop", "reason": "x", "operator_id": "eve" });
     stranger.put("/v1/systems/bot/emergency-stop", &stop).problem(404);
-    stranger.post("/v1/systems/bot/resume", &json!({ "reason": "x", "operator_id": "eve" })).problem(404);
+    let resume = json!({ "reason": "because I can", "operator_id": "eve" });
+    stranger.post("/v1/systems/bot/resume", &resume).problem(404);
     let enforce = json!({ "system_id": "bot", "prompt": "Hello", "env": "staging" });
     stranger.post("/v1/enforce", &enforce).problem(404);
     stranger.get(&format!("/v1/policies/tenant:{}", owner.tenant())).problem(404);

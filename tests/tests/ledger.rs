@@ -35,7 +35,9 @@ fn furnish(server: &Server) {
     tenant.post("/v1/systems/second-bot/resume", &resume).expect(200);
     server.admin().post("/v1/plugins/eu/ai-act-prohibited/1.0.0/yank", &json!({ "reason": "a test" })).expect(200);
     for n in 0..280 {
-        let case = json!({ "environment": "production", "kind": "prompt", "payload": { "prompt": format!("Hello {n}") } });
+        let system = (n % 3 == 0).then_some("bot");
+        let payload = json!({ "prompt": format!("Hello {n}") });
+        let case = json!({ "environment": "production", "kind": "prompt", "payload": payload, "system": system });
         let key = format!("key-{n}");
         let headers = [("idempotency-key", key.as_str())];
         let headers = if n % 2 == 0 { &headers[..] } else { &[] };
@@ -238,12 +240,13 @@ fn names(table: &Table, row: &[Cell]) -> Vec<String> {
     columns.iter().map(|column| text(column)).collect()
 }
 
-fn assert_named(output: &Output, table: &Table, row: &[Cell], what: &str) {
+/// The output must name the row as it was or as it is now.
+fn assert_named(output: &Output, table: &Table, rows: &[&[Cell]], what: &str) {
     assert_eq!(output.code, 1, "{what}: {}{}", output.stdout, output.stderr);
     let report = output.json();
     let faults = faults(&report);
     assert!(!faults.is_empty(), "{what}: {report}");
-    let names = names(table, row);
+    let names: Vec<String> = rows.iter().flat_map(|row| names(table, row)).collect();
     let named = faults.iter().any(|fault| {
         let record = fault["record"].as_str().unwrap();
         let seq = fault["seq"].to_string();
@@ -289,7 +292,9 @@ fn any_bit_flipped_in_any_column_of_any_table_is_found_and_named() {
         drop(tries);
         drop(database);
         let what = format!("{}.{}: {:?} became {altered:?}", table.name, table.columns[column], row[column]);
-        assert_named(&verify(folder.path(), &[]), table, &row, &what);
+        let mut now = row.clone();
+        now[column] = altered;
+        assert_named(&verify(folder.path(), &[]), table, &[&row, &now], &what);
         flips += 1;
     }
     assert!(flips >= 60, "only {flips} flips were tried");
@@ -309,7 +314,7 @@ fn a_row_that_is_gone_is_missed() {
             let row = database.nth(table, n);
             assert_eq!(database.delete(table, &row), 1);
             drop(database);
-            assert_named(&verify(folder.path(), &[]), table, &row, &format!("{}: {row:?} deleted", table.name));
+            assert_named(&verify(folder.path(), &[]), table, &[&row], &format!("{}: {row:?} deleted", table.name));
         }
     }
 }
@@ -317,8 +322,8 @@ fn a_row_that_is_gone_is_missed() {
 #[test]
 fn a_row_that_was_slipped_in_is_found() {
     let columns = |table: &str, seq: &str| {
-        let mut database = Database::open(&copy().1);
-        let names = database.table(table).columns;
+        let (_folder, file) = copy();
+        let names = Database::open(&file).table(table).columns;
         let chosen = names.iter().map(|name| if name == "seq" { seq } else { name.as_str() }).collect::<Vec<_>>();
         chosen.join(", ")
     };
@@ -329,7 +334,7 @@ fn a_row_that_was_slipped_in_is_found() {
         again("entries", ""),
         again("sealed", ""),
         again("activations", ""),
-        "INSERT INTO effects SELECT seq, n + 1, tenant, binding, kind, body, state FROM effects LIMIT 1".to_owned(),
+        "INSERT INTO effects SELECT seq, n + 100, tenant, binding, kind, body, state FROM effects LIMIT 1".to_owned(),
         "INSERT INTO effects SELECT 0, 0, tenant, binding, kind, body, state FROM effects LIMIT 1".to_owned(),
         "INSERT INTO keys SELECT id || 'x', randomblob(32), 'admin', tenant, label, at, seq FROM keys LIMIT 1".to_owned(),
         "INSERT INTO packages SELECT tenant, name, '9.9.9', digest, kind, contract, manifest, at, seq FROM packages LIMIT 1"
@@ -360,7 +365,7 @@ fn a_forger_who_recomputes_the_columns_is_still_found() {
     let seq = "(SELECT max(seq) FROM decisions)";
     database.execute(&format!("UPDATE decisions SET verdict = 'block', reason = 'FORGED' WHERE seq = {seq}"));
     database.execute(&format!(
-        "UPDATE sealed SET record = CAST(replace(CAST(record AS TEXT), '\"verdict\":\"allow\"', '\"verdict\":\"block\"') AS BLOB) \
+        "UPDATE sealed SET record = CAST(replace(CAST(record AS TEXT), '\"reason\":\"', '\"reason\":\"FORGED') AS BLOB) \
          WHERE seq = {seq}"
     ));
     drop(database);

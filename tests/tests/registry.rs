@@ -173,7 +173,7 @@ fn yanking_needs_a_reason_and_the_right_role() {
         let client = tenant.role(role);
         client.post(&format!("{path}/yank"), &json!({ "reason": "x" })).problem(403);
         client.post(&format!("{path}/activate"), &json!({ "reason": "x" })).problem(403);
-        client.publish(&law("1.0.1", "")).problem(403);
+        client.publish(b"refused before it is read").problem(403);
     }
     let dev = tenant.role("dev");
     dev.publish(&law("1.0.2", "")).expect(201);

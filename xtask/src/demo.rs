@@ -21,7 +21,7 @@ use crate::steps::{run as run_command, timed, workspace};
 
 const SYSTEMS: &str = include_str!("../demo/systems.json");
 const CASES: &str = include_str!("../demo/cases.json");
-/// An excerpt of AgentDojo (MIT, see `agent_actions.NOTICE` beside it).
+/// An excerpt of `AgentDojo` (MIT, see `agent_actions.NOTICE` beside it).
 const AGENT_ACTIONS: &str = include_str!("../demo/agent_actions.jsonl");
 
 /// The system that is stopped, and who stops it.

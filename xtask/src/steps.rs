@@ -31,11 +31,17 @@ pub fn cargo() -> Command {
 /// # Errors
 /// Where it can't be started, or ends with anything but success; the error quotes it.
 pub fn run(command: &mut Command) -> anyhow::Result<()> {
-    let status = command.status().with_context(|| format!("{command:?} can't be started"))?;
+    let status = command.status().with_context(|| format!("{} can't be started", shown(command)))?;
     if !status.success() {
-        bail!("{command:?} ended with {status}");
+        bail!("{} ended with {status}", shown(command));
     }
     Ok(())
+}
+
+/// As somebody would type it.
+fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 /// Runs a program to its end and gives what it wrote to stdout.
@@ -46,9 +52,9 @@ pub fn output(command: &mut Command) -> anyhow::Result<Vec<u8>> {
     let output = command
         .stderr(std::process::Stdio::inherit())
         .output()
-        .with_context(|| format!("{command:?} can't be started"))?;
+        .with_context(|| format!("{} can't be started", shown(command)))?;
     if !output.status.success() {
-        bail!("{command:?} ended with {}", output.status);
+        bail!("{} ended with {}", shown(command), output.status);
     }
     Ok(output.stdout)
 }

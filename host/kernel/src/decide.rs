@@ -121,10 +121,10 @@ struct Seat<'a> {
 }
 
 impl Seat<'_> {
-    /// The manifest's limits, lowered by the policy's.
-    fn limits(&self, snapshot: &Snapshot) -> Limits {
+    /// The manifest's limits, lowered by the policies'.
+    fn limits(&self) -> Limits {
         let own = self.candidate.limits;
-        let most = snapshot.policy().limits.unwrap_or(own);
+        let most = self.bound.limits.unwrap_or(own);
         Limits {
             fuel: own.fuel.min(most.fuel),
             memory_bytes: own.memory_bytes.min(most.memory_bytes),
@@ -250,7 +250,7 @@ impl<'a> Bench<'a> {
                     Err(panicked) => Call::host_error(panicked.to_string()),
                 },
                 None => {
-                    let limits = seat.limits(self.snapshot);
+                    let limits = seat.limits();
                     seat.plugin.assess(seat.settings, self.input.subject(), &limits).await
                 }
             };
@@ -271,7 +271,7 @@ impl<'a> Bench<'a> {
             return None;
         }
         let (snapshot, input) = (Arc::clone(self.snapshot), Arc::clone(self.input));
-        let (plugin, position, limits) = (Arc::clone(seat.plugin), seat.position, seat.limits(self.snapshot));
+        let (plugin, position, limits) = (Arc::clone(seat.plugin), seat.position, seat.limits());
         Some(runtime.spawn(async move {
             match snapshot.settings(position) {
                 Some(settings) => plugin.assess(settings, input.subject(), &limits).await,
@@ -283,7 +283,7 @@ impl<'a> Bench<'a> {
     async fn ask_rules(&mut self, risk: &contract::Risk) -> Vec<Judgment> {
         let mut judgments = Vec::new();
         for seat in self.take(Kind::ComplianceRule) {
-            let limits = seat.limits(self.snapshot);
+            let limits = seat.limits();
             let call = seat.plugin.rule(seat.settings, self.input.subject(), risk, &limits).await;
             let Some(ruling) = self.note(&seat, call) else { continue };
             self.find(&seat, &ruling.findings);
@@ -301,7 +301,7 @@ impl<'a> Bench<'a> {
                 self.skip(seat.bound, Some(seat.candidate), WhySkipped::OtherVerdict);
                 continue;
             }
-            let limits = seat.limits(self.snapshot);
+            let limits = seat.limits();
             let call = seat.plugin.plan(seat.settings, self.input.subject(), outcome, &limits).await;
             let (mut run, effects) = Run::of(seat.bound, seat.candidate, seat.plugin.contract(), call);
             match allowed(&seat, &effects.unwrap_or_default()) {

@@ -51,14 +51,19 @@ pub fn merge<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> Merged {
             *known = known.strictest(*thresholds);
         }
         merged.on_failure = merged.on_failure.max(policy.on_failure);
-        merged.limits = match (merged.limits, policy.limits) {
-            (Some(a), Some(b)) => {
-                Some(Limits { fuel: a.fuel.min(b.fuel), memory_bytes: a.memory_bytes.min(b.memory_bytes) })
-            }
-            (one, None) | (None, one) => one,
-        };
+        merged.limits = smallest(merged.limits, policy.limits);
     }
     merged
+}
+
+/// Field by field the smaller.
+pub(crate) fn smallest(one: Option<Limits>, other: Option<Limits>) -> Option<Limits> {
+    match (one, other) {
+        (Some(a), Some(b)) => {
+            Some(Limits { fuel: a.fuel.min(b.fuel), memory_bytes: a.memory_bytes.min(b.memory_bytes) })
+        }
+        (one, None) | (None, one) => one,
+    }
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ pub struct Policy {
     pub thresholds: BTreeMap<Environment, Thresholds>,
     /// For plugins that give no answer.
     pub on_failure: FailurePolicy,
-    /// What any call may use at most; a manifest may ask for less.
+    /// What a call for this layer's bindings, and for those of the layers below, may use at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
     /// Which plugins run.

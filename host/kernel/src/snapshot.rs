@@ -11,7 +11,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::binding::Binding;
-use crate::merge::{Layer, Merged, merge};
+use crate::merge::{Layer, Merged, merge, smallest};
 use crate::policy::Policy;
 
 /// An active version that a binding's range matches: whatever of its manifest judging depends on.
@@ -40,6 +40,10 @@ pub struct Bound {
     pub binding: Binding,
     /// SHA-256 of the settings' bytes.
     pub settings_hash: Digest,
+    /// What its calls may use at most: the smallest of its own layer and those above. A layer below has no say, or it
+    /// could starve a rule that would block into a failure that is only reviewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
     /// From the lowest version to the highest.
     pub candidates: Vec<Candidate>,
 }
@@ -100,8 +104,9 @@ impl Snapshot {
         mut active: impl FnMut(&Layer, &PackageName) -> Vec<Candidate>,
         plugin: impl FnMut(Digest) -> Option<Arc<Plugin>>,
     ) -> Result<Self, SnapshotError> {
-        let mut bindings = Vec::new();
+        let (mut bindings, mut limits) = (Vec::new(), None);
         for (layer, policy) in policies {
+            limits = smallest(limits, policy.limits);
             for binding in &policy.bindings {
                 let mut candidates = active(layer, &binding.plugin);
                 candidates.retain(|candidate| binding.version.matches(&candidate.version));
@@ -109,6 +114,7 @@ impl Snapshot {
                 bindings.push(Bound {
                     layer: layer.scope.clone(),
                     settings_hash: Digest::of(binding.settings.get().as_bytes()),
+                    limits,
                     binding: binding.clone(),
                     candidates,
                 });

@@ -1,5 +1,7 @@
 //! One record of the ledger, and its exact bytes (`docs/ledger-format.md`).
 
+use std::fmt;
+
 use crate::{Commitment, Digest, EntryKind, Timestamp, tree};
 
 /// What every entry begins with.
@@ -146,11 +148,11 @@ impl<'a> EntryRef<'a> {
         let mut rest = Reader(bytes);
         let magic = rest.array::<8>("magic")?;
         if magic != MAGIC {
-            return Err(value("magic", hex::encode(magic), hex::encode(MAGIC)));
+            return Err(value("magic", &hex::encode(magic), &hex::encode(MAGIC)));
         }
         let version = u16::from_be_bytes(rest.array("format version")?);
         if version != FORMAT_VERSION {
-            return Err(value("format version", version, FORMAT_VERSION));
+            return Err(value("format version", &version, &FORMAT_VERSION));
         }
         let entry = Self {
             origin: rest.name("origin")?,
@@ -199,7 +201,7 @@ fn put_commitment(out: &mut Vec<u8>, commitment: Option<Commitment>) {
     }
 }
 
-fn value(field: &'static str, found: impl ToString, expected: impl ToString) -> DecodeError {
+fn value(field: &'static str, found: &dyn fmt::Display, expected: &dyn fmt::Display) -> DecodeError {
     DecodeError::Value { field, found: found.to_string(), expected: expected.to_string() }
 }
 
@@ -224,20 +226,20 @@ impl<'a> Reader<'a> {
     fn name(&mut self, field: &'static str) -> Result<&'a str, DecodeError> {
         let length = u16::from_be_bytes(self.array(field)?);
         let bytes = self.take(field, length.into())?;
-        std::str::from_utf8(bytes).map_err(|_| value(field, hex::encode(bytes), "UTF-8"))
+        std::str::from_utf8(bytes).map_err(|_| value(field, &hex::encode(bytes), &"UTF-8"))
     }
 
     fn time(&mut self, field: &'static str) -> Result<Timestamp, DecodeError> {
         let millis = u64::from_be_bytes(self.array(field)?);
         let most = Timestamp::MAX.as_millis();
-        Timestamp::from_millis(millis).ok_or_else(|| value(field, millis, format!("at most {most}")))
+        Timestamp::from_millis(millis).ok_or_else(|| value(field, &millis, &format_args!("at most {most}")))
     }
 
     fn facts(&mut self, field: &'static str) -> Result<&'a [u8], DecodeError> {
         let length = u32::from_be_bytes(self.array(field)?);
         match usize::try_from(length) {
             Ok(length) if length <= MAX_FACTS => self.take(field, length),
-            _ => Err(value(field, format!("{length} bytes"), format!("at most {MAX_FACTS} bytes"))),
+            _ => Err(value(field, &format_args!("{length} bytes"), &format_args!("at most {MAX_FACTS} bytes"))),
         }
     }
 
@@ -245,7 +247,7 @@ impl<'a> Reader<'a> {
         match self.array(field)? {
             [0] => Ok(None),
             [1] => Ok(Some(Commitment::from_bytes(self.array(field)?))),
-            [other] => Err(value(field, other, "0 or 1")),
+            [other] => Err(value(field, &other, &"0 or 1")),
         }
     }
 }

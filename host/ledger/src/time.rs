@@ -42,8 +42,9 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let bad = || ParseTimestampError(text.to_owned());
         let moment = text.parse::<jiff::Timestamp>().or_else(|_| {
-            // A bare date is its first moment in UTC.
-            let date = text.parse::<jiff::civil::Date>().map_err(|_| bad())?;
+            // A bare date is its first moment in UTC. (jiff would take a date-time without an offset for its date.)
+            let bare = Some(text).filter(|text| text.len() == "2026-06-01".len()).ok_or_else(bad)?;
+            let date = bare.parse::<jiff::civil::Date>().map_err(|_| bad())?;
             date.to_zoned(jiff::tz::TimeZone::UTC).map(|zoned| zoned.timestamp()).map_err(|_| bad())
         })?;
         u64::try_from(moment.as_millisecond()).ok().and_then(Self::from_millis).ok_or_else(bad)
@@ -99,6 +100,13 @@ mod tests {
         let moment: Timestamp = "2025-02-02".parse().unwrap();
         assert_eq!(moment.to_string(), "2025-02-02T00:00:00.000Z");
         assert_eq!("2025-02-01T21:00:00-03:00".parse(), Ok(moment));
+    }
+
+    #[test]
+    fn a_time_of_day_without_an_offset_is_refused() {
+        for text in ["2025-02-02T12:00:00", "2025-02-02 12:00", "2025-02-02T12:00:00[UTC]x", "20250202"] {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -331,3 +331,15 @@ impl From<types::Failure> for neutral::Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use assize_ledger::Digest;
+
+    #[test]
+    fn the_released_contract_is_frozen() {
+        let contract = include_bytes!("../../../wit/1.0.0/plugin.wit");
+        let released = "a1d2880140a017006a00fdcec184e303dc7d275df9b692bd3c1513125266b3d0";
+        assert_eq!(Digest::of(contract).to_string(), released, "archived plugins need 1.0.0 as it is: add a new version");
+    }
+}

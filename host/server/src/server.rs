@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,6 +23,9 @@ use crate::world::World;
 
 /// The log's name in every entry: one host, one log.
 const ORIGIN: &str = "assize.dev/log";
+
+/// Boxed, so that the whole service is compiled in this crate, and not again in every binary that starts it.
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A host that is ready to serve.
 pub struct Server {
@@ -49,7 +53,11 @@ pub enum StartError {
 
 impl Server {
     /// Opens the store, loads what is in force and listens; an empty data directory gets its beginning.
-    pub async fn open(config: Config) -> Result<Self, StartError> {
+    pub fn open(config: Config) -> BoxFuture<Result<Self, StartError>> {
+        Box::pin(Self::opened(config))
+    }
+
+    async fn opened(config: Config) -> Result<Self, StartError> {
         let started = Instant::now();
         let options = Options { max_bytes: config.max_database, ..Options::default() };
         let store = options.open(&config.data, ORIGIN).await?;
@@ -103,7 +111,11 @@ impl Server {
     }
 
     /// Serves until `shutdown` is done, then lets requests under way end and closes the store.
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
+    pub fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> BoxFuture<Result<(), StartError>> {
+        Box::pin(self.serve(Box::pin(shutdown)))
+    }
+
+    async fn serve(self, shutdown: BoxFuture<()>) -> Result<(), StartError> {
         let router = routes::all(Arc::clone(&self.app));
         // Answers are small and leave at once: waiting to fill a packet would cost 40 ms.
         let listener = axum::serve::ListenerExt::tap_io(self.listener, |stream| {

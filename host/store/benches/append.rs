@@ -7,15 +7,10 @@ mod common;
 
 use std::time::Instant;
 
-use assize_ledger::Timestamp;
 use assize_store::{DecisionDraft, Store, VerifyOptions};
 
 fn draft(n: u64) -> DecisionDraft {
-    let mut draft = common::decision(n);
-    draft.id = format!("01890a5d-ac96-774b-bcce-{n:012x}");
-    draft.decided_at = Timestamp::now();
-    draft.idempotency = None;
-    draft.effects.clear();
+    let mut draft = common::build("acme", n, false, 0);
     draft.input = vec![b'x'; 500];
     draft.record.resize(2_500, b' ');
     draft
@@ -70,7 +65,7 @@ async fn main() {
             let (begin, cpu) = (Instant::now(), ticks());
             let report = store.verify(VerifyOptions::default(), |_| {}).await.unwrap();
             let (took, cpu) = (begin.elapsed().as_secs_f64(), ticks() - cpu);
-            assert!(report.is_sound(), "{:#?}", report.faults);
+            assert!(report.is_sound(), "{:?}", report.faults.first.first());
             println!(
                 "verify: {} entries with payloads and decisions, {:.0}/s, {:.1} µs of processor each",
                 report.entries,

@@ -21,9 +21,13 @@ pub(crate) fn decision(n: u64) -> DecisionDraft {
 }
 
 pub(crate) fn decision_for(tenant: &str, n: u64) -> DecisionDraft {
+    build(tenant, n, n.is_multiple_of(3), n % 3)
+}
+
+/// A decision with or without an idempotency key, and with so many effects.
+pub(crate) fn build(tenant: &str, n: u64, key: bool, effects: u64) -> DecisionDraft {
     let id = format!("01890a5d-ac96-774b-bcce-{n:012}");
-    let idempotency =
-        (n.is_multiple_of(3)).then(|| Idempotency { key: format!("key {n}"), body_hash: Digest::of(&n.to_be_bytes()) });
+    let idempotency = key.then(|| Idempotency { key: format!("key {n}"), body_hash: Digest::of(&n.to_be_bytes()) });
     let system = (!n.is_multiple_of(5)).then(|| format!("chat-{}", n % 3));
     let facts = DecisionFacts {
         tenant: tenant.to_owned(),
@@ -45,7 +49,7 @@ pub(crate) fn decision_for(tenant: &str, n: u64) -> DecisionDraft {
         engine: Digest::of(b"engine"),
         kill_switch: n.is_multiple_of(11),
     };
-    let effects: Vec<EffectDraft> = (0..n % 3)
+    let effects: Vec<EffectDraft> = (0..effects)
         .map(|effect| EffectDraft {
             binding: format!("alert-{effect}"),
             kind: "webhook".to_owned(),
