@@ -13,7 +13,7 @@ pub struct Database {
     connection: Option<SqliteConnection>,
 }
 
-/// A value as SQLite keeps it.
+/// A value as it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell {
     /// Nothing.
@@ -59,7 +59,7 @@ impl Database {
     /// As [`Database::execute`], where a constraint may object.
     ///
     /// # Errors
-    /// What SQLite says.
+    /// What the database says.
     pub fn try_execute(&mut self, statement: &str) -> Result<u64, sqlx::Error> {
         let connection = self.connection.as_mut().expect("open");
         let done = self.runtime.block_on(sqlx::query(AssertSqlSafe(statement)).execute(connection))?;
@@ -71,7 +71,7 @@ impl Database {
         self.runtime.block_on(sqlx::query(AssertSqlSafe(query)).fetch_all(connection))
     }
 
-    /// All tables but SQLite's own and the migrations'.
+    /// All tables but the database's own and the migrations'.
     pub fn tables(&mut self) -> Vec<Table> {
         let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\' \
                      AND name NOT LIKE 'sqlite%' ORDER BY name";
@@ -108,7 +108,9 @@ impl Database {
 
     fn select(&mut self, table: &Table, rest: &str) -> Result<Vec<Cells>, sqlx::Error> {
         // Text as bytes: it may not be UTF-8 any more.
-        let cell = |name: &String| format!("typeof({name}), CASE typeof({name}) WHEN 'text' THEN CAST({name} AS BLOB) ELSE {name} END");
+        let cell = |name: &String| {
+            format!("typeof({name}), CASE typeof({name}) WHEN 'text' THEN CAST({name} AS BLOB) ELSE {name} END")
+        };
         let cells: Vec<String> = table.columns.iter().map(cell).collect();
         let key: Vec<&str> = table.key.iter().map(|&n| table.columns[n].as_str()).collect();
         let query = format!("SELECT {} FROM {} ORDER BY {} {rest}", cells.join(", "), table.name, key.join(", "));
@@ -157,7 +159,7 @@ impl Table {
 impl Cell {
     /// As SQL writes it.
     fn literal(&self) -> String {
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
         match self {
             Self::Null => "NULL".to_owned(),
             Self::Integer(i64::MIN) => "(-9223372036854775807 - 1)".to_owned(),

@@ -1,6 +1,6 @@
 //! Random choices that can be repeated.
 
-/// A small generator (SplitMix64). Its seed is printed, and can be given as `ASSIZE_SEED`.
+/// A small generator (`SplitMix64`). Its seed is printed, and can be given as `ASSIZE_SEED`.
 #[derive(Debug, Clone)]
 pub struct Dice(u64);
 

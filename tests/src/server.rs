@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::{Client, binary, guest};
 
 /// Longer than any start or end should take, on any machine: what takes longer is a failure.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The first admin key of every server here. Its form is that of a key the server makes.
 const ADMIN_KEY: &str = "assize_test_0123456789abcdef0123456789abcdef";
@@ -77,13 +77,29 @@ impl Setup {
     pub fn refused(&self) -> (i32, String) {
         let folder = tempfile::tempdir().unwrap();
         let data = self.data.clone().unwrap_or_else(|| folder.path().to_owned());
-        let mut process = Process { child: self.command(&data).spawn().unwrap(), said: Said::default() };
-        let (lines, listening) = (process.child.stdout.take().unwrap(), mpsc::channel());
-        process.said.collect(lines, Some(listening.0));
-        let errors = process.child.stderr.take().unwrap();
-        process.said.collect(errors, None);
+        let (mut process, _listening) = self.spawn(&data);
         let code = process.wait();
         (code, process.said.text())
+    }
+
+    /// Starts it and kills it as soon as `now` says so, or once it listens.
+    pub fn killed_when(&self, mut now: impl FnMut() -> bool) {
+        let data = self.data.clone().expect("a folder to look into");
+        let (_process, listening) = self.spawn(&data);
+        while !now() && matches!(listening.try_recv(), Err(TryRecvError::Empty)) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// The process, and where its address will be told.
+    fn spawn(&self, data: &Path) -> (Process, mpsc::Receiver<String>) {
+        let mut child = self.command(data).spawn().unwrap();
+        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let process = Process { child, said: Said::default() };
+        let (tell, listening) = mpsc::channel();
+        process.said.collect(stdout, Some(tell));
+        process.said.collect(stderr, None);
+        (process, listening)
     }
 }
 
@@ -184,12 +200,7 @@ impl Server {
     /// Starts the server on the data that it left.
     pub fn start_again(&mut self) {
         assert!(self.process.is_none(), "the server is running");
-        let mut child = self.setup.command(&self.data).spawn().unwrap();
-        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let mut process = Process { child, said: Said::default() };
-        let (tell, listening) = mpsc::channel();
-        process.said.collect(stdout, Some(tell));
-        process.said.collect(stderr, None);
+        let (mut process, listening) = self.setup.spawn(&self.data);
         self.base = match listening.recv_timeout(PATIENCE) {
             Ok(address) => address,
             Err(RecvTimeoutError::Timeout) => panic!("the server doesn't start; it said:\n{}", process.said.text()),

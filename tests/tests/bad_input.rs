@@ -1,5 +1,5 @@
 //! Whatever comes in that can't be taken: a clear error names it, nothing is half-written, and the server keeps serving.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice)]
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -29,9 +29,11 @@ fn without_a_trace(tenant: &Client, refused: impl FnOnce()) {
     let after = alive["ledger"]["seq"].as_u64().unwrap();
     // Other tests write to the same ledger: what matters is that none of this tenant's entries came from here.
     let entries = tenant.get(&format!("/v1/ledger/entries?from={before}&limit=1000")).expect(200);
-    let own = entries["entries"].as_array().unwrap().iter().filter(|entry| {
-        entry["tenant"] == tenant.tenant() && entry["seq"].as_u64().unwrap() < after
-    });
+    let own = entries["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|entry| entry["tenant"] == tenant.tenant() && entry["seq"].as_u64().unwrap() < after);
     assert_eq!(own.count(), 0, "{entries}");
 }
 
@@ -385,7 +387,9 @@ fn a_second_server_on_the_same_data_is_refused() {
 
 #[test]
 fn a_command_line_that_makes_no_sense_is_usage() {
-    for arguments in [&["serve", "--listen", "nowhere"][..], &["dance"], &["replay"], &["ledger", "verify", "--from", "x"]] {
+    for arguments in
+        [&["serve", "--listen", "nowhere"][..], &["dance"], &["replay"], &["ledger", "verify", "--from", "x"]]
+    {
         let output = assize_tests::assize(arguments).expect(2);
         assert!(!output.stderr.is_empty());
     }

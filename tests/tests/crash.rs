@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use assize_tests::{Client, Dice, Server, agent, answer, assize, policy, rounds, rule, ruling};
+use assize_tests::{Client, Dice, Server, Setup, agent, answer, assize, packages, policy, rounds, rule, ruling};
 use serde_json::{Value, json};
 
 const CLIENTS: usize = 6;
@@ -65,22 +67,20 @@ fn killed_under_load_no_acknowledged_decision_is_lost() {
         server.start_again();
 
         let client = server.again(&tenant);
-        let report = assize(&["ledger", "verify", "--json", "--data", server.data().to_str().unwrap()]).expect(0).json();
+        let report =
+            assize(&["ledger", "verify", "--json", "--data", server.data().to_str().unwrap()]).expect(0).json();
         assert_eq!(report["faults"]["count"], 0, "{report}");
         for (key, answer) in &sent {
-            match answer {
-                Some(answer) => {
-                    let stored = client.decision(answer["id"].as_str().unwrap());
-                    for member in ["id", "ledger", "verdict", "times", "plugins"] {
-                        assert_eq!(stored[member], answer[member], "round {round}: {member} of {key}");
-                    }
+            if let Some(answer) = answer {
+                let stored = client.decision(answer["id"].as_str().unwrap());
+                for member in ["id", "ledger", "verdict", "times", "plugins"] {
+                    assert_eq!(stored[member], answer[member], "round {round}: {member} of {key}");
                 }
+            } else {
                 // Sent again, as a client would: it becomes one decision, whether or not it was one already.
-                None => {
-                    let again = ask(&client, key).unwrap();
-                    recovered += 1;
-                    assert_eq!(ask(&client, key).unwrap()["id"], again["id"]);
-                }
+                let again = ask(&client, key).unwrap();
+                recovered += 1;
+                assert_eq!(ask(&client, key).unwrap()["id"], again["id"]);
             }
         }
         acknowledged.extend(sent);
@@ -110,14 +110,30 @@ fn killed_under_load_no_acknowledged_decision_is_lost() {
 
 #[test]
 fn killed_while_it_begins_it_begins_again() {
-    let mut server = Server::bundled();
-    let plugins = server.admin().get("/v1/plugins").expect(200)["plugins"].as_array().unwrap().len();
-    for _ in 0..rounds(10, 2) {
-        server.kill();
-        server.start_again();
+    let mut dice = Dice::new();
+    let plugins = packages("plugins").len();
+    for _ in 0..rounds(5, 1) {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        // After so many bytes were written: between two packages, within one, or before the first.
+        let enough = dice.below(3 << 20);
+        Setup::bundled().data(&data).killed_when(|| written(&data) >= enough);
+        let server = Server::start(Setup::bundled().data(&data));
+        let published = server.admin().get("/v1/plugins").expect(200);
+        let published = published["plugins"].as_array().unwrap();
+        assert_eq!(published.len(), plugins, "killed after {enough} bytes");
+        assert!(published.iter().all(|plugin| plugin["state"] == "active"), "{published:?}");
+        assert_eq!(server.admin().decide(None, "production", "Hello")["verdict"], "allow");
+        let report = assize(&["ledger", "verify", "--json", "--data", data.to_str().unwrap()]).expect(0).json();
+        assert_eq!(report["faults"]["count"], 0, "{report}");
     }
-    assert_eq!(server.admin().get("/v1/plugins").expect(200)["plugins"].as_array().unwrap().len(), plugins);
-    assert_eq!(server.admin().decide(None, "production", "Hello")["verdict"], "allow");
+}
+
+/// Bytes of all files in a folder.
+fn written(folder: &Path) -> usize {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes = files.filter_map(|file| usize::try_from(file.metadata().ok()?.len()).ok());
+    sizes.sum()
 }
 
 #[test]

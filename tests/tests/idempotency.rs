@@ -118,8 +118,7 @@ fn many_at_once_with_one_key_and_different_bodies_leave_one_winner() {
         let key = format!("clash-{round}");
         let answers: Vec<Answer> = thread::scope(|scope| {
             let (tenant, key) = (&tenant, &key);
-            let askers: Vec<_> =
-                (0..8).map(|n| scope.spawn(move || ask(tenant, key, &format!("Hello {n}")))).collect();
+            let askers: Vec<_> = (0..8).map(|n| scope.spawn(move || ask(tenant, key, &format!("Hello {n}")))).collect();
             askers.into_iter().map(|asker| asker.join().unwrap()).collect()
         });
         let count = |status| answers.iter().filter(|answer| answer.status == status).count();

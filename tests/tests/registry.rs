@@ -1,5 +1,5 @@
 //! The life of a version: published once and for ever, activated, chosen by range and date, yanked, still replayed.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use assize_tests::{Client, Server, Shared, guest, policy, repacked, ruling, with_section};
 use serde_json::{Value, json};

@@ -59,7 +59,7 @@ pub fn run(dist: &Dist, exit: bool) -> anyhow::Result<()> {
     let mut start = Start {
         binary: dist.binary(),
         data: data.clone(),
-        listen: free_address()?,
+        listen: free_address(),
         arguments: Vec::new(),
         admin_key: std::env::var("ASSIZE_ADMIN_KEY").ok().filter(|key| !key.is_empty()),
         log: "warn",
@@ -87,13 +87,13 @@ pub fn run(dist: &Dist, exit: bool) -> anyhow::Result<()> {
 }
 
 /// The usual address, or a free one where that is taken.
-fn free_address() -> anyhow::Result<SocketAddr> {
+fn free_address() -> SocketAddr {
     let usual = SocketAddr::from(([127, 0, 0, 1], 8787));
     if is_taken(usual) {
         println!("{usual} is taken: another address is used");
-        return Ok(SocketAddr::from(([127, 0, 0, 1], 0)));
+        return SocketAddr::from(([127, 0, 0, 1], 0));
     }
-    Ok(usual)
+    usual
 }
 
 /// Starts the server. The admin key, which it shows once, is kept for the next demo on the same data.

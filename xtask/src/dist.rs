@@ -101,9 +101,9 @@ pub fn dist() -> anyhow::Result<Dist> {
 
     let dist = Dist::at(metadata.target_directory.join("dist"));
     let binary = dist.binary();
-    let built = metadata.target_directory.join("release").join(binary.file_name().unwrap_or_default());
+    let compiled = metadata.target_directory.join("release").join(binary.file_name().unwrap_or_default());
     fs::create_dir_all(dist.folder())?;
-    replace(&binary, &fs::read(&built).with_context(|| format!("{} can't be read", built.display()))?)?;
+    replace(&binary, &fs::read(&compiled).with_context(|| format!("{} can't be read", compiled.display()))?)?;
     make_executable(&binary)?;
     let modules = metadata.target_directory.join(TARGET).join("plugin");
     for (folder, for_tests) in [(dist.plugins(), false), (dist.test_guests(), true)] {

@@ -67,7 +67,7 @@ impl Client {
     pub fn connect(address: SocketAddr, key: &str) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).with_context(|| format!("{address} doesn't answer"))?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(120)))?;
+        stream.set_read_timeout(Some(Duration::from_mins(2)))?;
         Ok(Self { stream: BufReader::new(stream), key: key.to_owned() })
     }
 

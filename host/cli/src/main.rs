@@ -24,6 +24,11 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use client::Connection;
 use output::{Ended, Usage};
 
+/// A decision makes and frees hundreds of small blocks on several threads: with the system's allocator, 12 % of a loaded
+/// server's time went there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Judges cases with WebAssembly plugins, and keeps a record of every judgment that anyone can check and try again.
 #[derive(Debug, Parser)]
 #[command(name = "assize", version, propagate_version = true, max_term_width = 100)]

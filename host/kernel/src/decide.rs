@@ -244,15 +244,11 @@ impl<'a> Bench<'a> {
         }
         let mut under_way = under_way.into_iter();
         for seat in seats {
-            let call = match under_way.next().flatten() {
-                Some(handle) => match handle.await {
-                    Ok(call) => call,
-                    Err(panicked) => Call::host_error(panicked.to_string()),
-                },
-                None => {
-                    let limits = seat.limits();
-                    seat.plugin.assess(seat.settings, self.input.subject(), &limits).await
-                }
+            let call = if let Some(handle) = under_way.next().flatten() {
+                handle.await.unwrap_or_else(|panicked| Call::host_error(panicked.to_string()))
+            } else {
+                let limits = seat.limits();
+                seat.plugin.assess(seat.settings, self.input.subject(), &limits).await
             };
             if let Some(assessment) = self.note(&seat, call) {
                 self.find(&seat, &assessment.findings);

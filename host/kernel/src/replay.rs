@@ -51,17 +51,17 @@ pub fn compare(recorded: &Record, again: &Judged, engine: &EngineId) -> Comparis
     let fuel_compared = recorded.engine == *engine;
     let mut found = Findings::default();
     let outcome = &recorded.outcome;
-    found.field("outcome.verdict", outcome.verdict, again.conclusion.verdict);
+    found.field("outcome.verdict", &outcome.verdict, &again.conclusion.verdict);
     found.field("outcome.reason", &outcome.reason, &again.conclusion.reason);
-    found.field("outcome.kill_switch", outcome.kill_switch, again.kill_switch);
+    found.field("outcome.kill_switch", &outcome.kill_switch, &again.kill_switch);
     // Bit for bit: a score that prints alike may still not be the same.
-    found.field("outcome.risk.score", outcome.risk.score.to_bits(), again.score.to_bits());
-    found.field("outcome.risk.confidence", outcome.risk.confidence.to_bits(), again.confidence.to_bits());
+    found.field("outcome.risk.score", &outcome.risk.score.to_bits(), &again.score.to_bits());
+    found.field("outcome.risk.confidence", &outcome.risk.confidence.to_bits(), &again.confidence.to_bits());
     found.json("outcome.reasons", &outcome.reasons, &again.conclusion.reasons);
     found.json("outcome.findings", &outcome.findings, &again.findings);
     found.json("effects", &recorded.effects, &again.effects);
     found.json("skipped", &recorded.skipped, &again.skipped);
-    found.field("plugins.length", recorded.plugins.len(), again.runs.len());
+    found.field("plugins.length", &recorded.plugins.len(), &again.runs.len());
     let mut outputs = Vec::new();
     let mut aborted = Vec::new();
     for (then, now) in recorded.plugins.iter().zip(&again.runs) {
@@ -85,32 +85,33 @@ pub fn compare(recorded: &Record, again: &Judged, engine: &EngineId) -> Comparis
 struct Findings(Vec<Difference>);
 
 impl Findings {
-    fn field<T: PartialEq + ToString>(&mut self, field: impl Into<String>, recorded: T, replayed: T) {
+    fn field<T: PartialEq + ToString + ?Sized>(&mut self, field: &str, recorded: &T, replayed: &T) {
         if recorded != replayed {
             let (recorded, replayed) = (recorded.to_string(), replayed.to_string());
-            self.0.push(Difference { field: field.into(), recorded, replayed });
+            self.0.push(Difference { field: field.to_owned(), recorded, replayed });
         }
     }
 
     fn json<T: Serialize>(&mut self, field: &str, recorded: &T, replayed: &T) {
         let text = |value: &T| serde_json::to_string(value).unwrap_or_else(|error| error.to_string());
-        self.field(field, text(recorded), text(replayed));
+        self.field(field, &text(recorded), &text(replayed));
     }
 
     fn run(&mut self, then: &Run, now: &Run, fuel: bool) {
         let field = |name: &str| format!("plugins[{}].{name}", then.binding);
         let digest = |digest: Option<Digest>| digest.map_or_else(|| "none".to_owned(), |digest| digest.to_string());
-        self.field(field("binding"), &then.binding, &now.binding);
-        self.field(field("digest"), digest(then.digest), digest(now.digest));
-        self.field(field("settings_hash"), digest(Some(then.settings_hash)), digest(Some(now.settings_hash)));
-        self.field(field("status"), then.status.as_str(), now.status.as_str());
-        self.field(field("output_hash"), digest(then.output_hash), digest(now.output_hash));
+        self.field(&field("binding"), &then.binding, &now.binding);
+        self.field(&field("digest"), &digest(then.digest), &digest(now.digest));
+        let settings = (digest(Some(then.settings_hash)), digest(Some(now.settings_hash)));
+        self.field(&field("settings_hash"), &settings.0, &settings.1);
+        self.field(&field("status"), then.status.as_str(), now.status.as_str());
+        self.field(&field("output_hash"), &digest(then.output_hash), &digest(now.output_hash));
         // How far a call came before the clock ended it is chance. So is how many frames fit on the stack before a trap:
         // the engine measures it in native bytes, which differ a little between copies of the host's own code.
         let by_chance = |run: &Run| matches!(run.status, RunStatus::Aborted | RunStatus::Trapped);
         if fuel && !by_chance(then) && !by_chance(now) {
-            self.field(field("fuel"), then.fuel, now.fuel);
-            self.field(field("peak_memory"), then.peak_memory, now.peak_memory);
+            self.field(&field("fuel"), &then.fuel, &now.fuel);
+            self.field(&field("peak_memory"), &then.peak_memory, &now.peak_memory);
         }
     }
 }

@@ -165,6 +165,12 @@ proptest! {
     }
 }
 
+#[derive(serde::Deserialize)]
+struct Roots {
+    leaf_inputs_hex: Vec<String>,
+    root_hashes_hex_by_size: Vec<String>,
+}
+
 #[test]
 fn roots_agree_with_the_published_vectors() {
     let shared = std::env::var("ASSIZE_SHARED")
@@ -175,11 +181,6 @@ fn roots_agree_with_the_published_vectors() {
         println!("skipped: {} is missing", path.display());
         return;
     };
-    #[derive(serde::Deserialize)]
-    struct Roots {
-        leaf_inputs_hex: Vec<String>,
-        root_hashes_hex_by_size: Vec<String>,
-    }
     let roots: Roots = serde_json::from_slice(&json).unwrap();
     let mut tree = Frontier::new();
     for (size, root) in roots.root_hashes_hex_by_size.iter().enumerate() {

@@ -66,7 +66,7 @@ struct Scan<'a> {
     path: Vec<Step>,
 }
 
-impl<'a> Scan<'a> {
+impl Scan<'_> {
     fn pointer(&self) -> String {
         self.path.iter().fold(String::new(), |pointer, step| match step {
             Step::Key(key) => pointer + "/" + &key.replace('~', "~0").replace('/', "~1"),

@@ -43,7 +43,7 @@ impl Config {
             max_component: 64 << 20,
             max_in_flight: 2_048,
             // Python's 18 MB take 4 to 9 s on one thread.
-            compile_timeout: Duration::from_secs(60),
+            compile_timeout: Duration::from_mins(1),
             max_database: None,
         }
     }

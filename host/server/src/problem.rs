@@ -26,6 +26,7 @@ pub(crate) struct Problem {
     retry_after: Option<u64>,
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "details are errors and literals, most of them made for this")]
 impl Problem {
     fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl ToString) -> Self {
         let kind = format!("https://assize.dev/problems/{kind}");

@@ -64,6 +64,7 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
 }
 
 /// A bug: the request fails, the host goes on.
+#[allow(clippy::needless_pass_by_value, reason = "the layer hands the cause over")]
 fn panicked(cause: Box<dyn std::any::Any + Send>) -> axum::response::Response {
     use axum::response::IntoResponse as _;
     let text = cause.downcast_ref::<&str>().map(ToString::to_string).or_else(|| cause.downcast_ref::<String>().cloned());

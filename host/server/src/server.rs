@@ -24,7 +24,7 @@ use crate::world::World;
 /// The log's name in every entry: one host, one log.
 const ORIGIN: &str = "assize.dev/log";
 
-/// Boxed, so that the whole service is compiled in this crate, and not again in every binary that starts it.
+/// Boxed, so that serving is compiled in this crate, and not again in every binary that starts it.
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A host that is ready to serve.
@@ -53,11 +53,7 @@ pub enum StartError {
 
 impl Server {
     /// Opens the store, loads what is in force and listens; an empty data directory gets its beginning.
-    pub fn open(config: Config) -> BoxFuture<Result<Self, StartError>> {
-        Box::pin(Self::opened(config))
-    }
-
-    async fn opened(config: Config) -> Result<Self, StartError> {
+    pub async fn open(config: Config) -> Result<Self, StartError> {
         let started = Instant::now();
         let options = Options { max_bytes: config.max_database, ..Options::default() };
         let store = options.open(&config.data, ORIGIN).await?;

@@ -10,7 +10,7 @@ use crate::rows::ActivationEvent;
 /// A decision to be recorded. Its columns are taken from its facts, so that the two can't differ.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DecisionDraft {
-    /// UUIDv7, as text; the entry's subject.
+    /// `UUIDv7`, as text; the entry's subject.
     pub id: String,
     /// What stays readable for ever.
     pub facts: DecisionFacts,

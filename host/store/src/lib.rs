@@ -3,8 +3,8 @@
 //! [`Store`] writes and reads; [`Reader`] only reads, and checks. Rows are added and never changed. One sequencer gives
 //! every entry its place; a request's rows commit together or not at all, and it is answered once they are durable.
 //!
-//! Here lives all SQL, and nothing else does: no judging, no HTTP. The types at this level know nothing of SQLite (which
-//! is in `sqlite`), so that PostgreSQL can stand beside it.
+//! Here lives all SQL, and nothing else does: no judging, no HTTP. The types at this level know nothing of `SQLite` (which
+//! is in `sqlite`), so that `PostgreSQL` can stand beside it.
 //!
 //! # The record of a decision
 //!

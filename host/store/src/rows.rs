@@ -5,7 +5,7 @@ use assize_ledger::{Digest, Timestamp};
 /// A decision's columns: copies, to select by, of what its entry and its record say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DecisionRow {
-    /// UUIDv7.
+    /// `UUIDv7`.
     pub id: String,
     /// The place of its entry in the ledger.
     pub seq: u64,

@@ -140,7 +140,7 @@ impl Host {
         let text = served::policy().to_string();
         let policy: Policy = serde_json::from_str(&text)?;
         let layer = Layer { scope: "global".to_owned(), version: 1, hash: Digest::of(text.as_bytes()) };
-        let active = |name: &assize_registry::PackageName, _: &_| self.candidates(name.as_str());
+        let active = |_: &Layer, name: &assize_registry::PackageName| self.candidates(name.as_str());
         Ok(Snapshot::merged(&[(layer, &policy)], active, |digest| self.find(digest))?)
     }
 

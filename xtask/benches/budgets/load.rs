@@ -31,7 +31,7 @@ impl Load {
 /// Sends `request` over `clients` connections for as long as `lasts` and waits for each answer. Anything but 201 is an
 /// error: refusals are fast, and would flatter the figures.
 pub(crate) fn run(address: SocketAddr, request: &[u8], clients: usize, lasts: Duration) -> anyhow::Result<Load> {
-    run_until(address, request, clients, Some(lasts), Arc::new(AtomicBool::new(false)))
+    run_until(address, request, clients, Some(lasts), &Arc::new(AtomicBool::new(false)))
 }
 
 /// As [`run`], until `stop` is set.
@@ -40,7 +40,7 @@ pub(crate) fn run_until(
     request: &[u8],
     clients: usize,
     lasts: Option<Duration>,
-    stop: Arc<AtomicBool>,
+    stop: &Arc<AtomicBool>,
 ) -> anyhow::Result<Load> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -51,7 +51,7 @@ pub(crate) fn run_until(
         for _ in 0..clients {
             let stream = TcpStream::connect(address).await.with_context(|| format!("{address} doesn't answer"))?;
             stream.set_nodelay(true)?;
-            connections.spawn(client(stream, Arc::clone(&request), end, Arc::clone(&stop)));
+            connections.spawn(client(stream, Arc::clone(&request), end, Arc::clone(stop)));
         }
         let mut latencies = Vec::new();
         while let Some(answered) = connections.join_next().await {

@@ -53,7 +53,7 @@ pub(crate) fn measure(dist: &Dist, data: &Path, effort: Effort, figures: &mut Fi
         listen: ([127, 0, 0, 1], 0).into(),
         arguments: ["--bare", "--rate-limit-app", "0"].map(str::to_owned).to_vec(),
         admin_key: Some(KEY.to_owned()),
-        log: "warn",
+        log: "error",
     };
     let server = start.start()?;
     let mut client = Client::connect(server.address(), KEY)?;
@@ -169,7 +169,7 @@ fn hostile_neighbours(server: &Server, effort: Effort, figures: &mut Figures) ->
     let stop = Arc::new(AtomicBool::new(false));
     let noise = thread::spawn({
         let stop = Arc::clone(&stop);
-        move || load::run_until(address, &hostile, 2, None, stop)
+        move || load::run_until(address, &hostile, 2, None, &stop)
     });
     let beside = load::run(address, &normal, CLIENTS, effort.load);
     stop.store(true, Ordering::Relaxed);

@@ -88,7 +88,8 @@ pub(crate) async fn show(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    shown(&*found(&app, &caller, &id)?)
+    let registered = found(&app, &caller, &id)?;
+    shown(&registered)
 }
 
 /// Changes a system's data; what is left out is unset.
@@ -110,7 +111,7 @@ pub(crate) async fn change(
     let system = before.system.changed(body.value, Timestamp::now())?;
     let version = before.version + 1;
     record(&app, &caller, &system, version, SystemEvent::Changed, &[]).await?;
-    shown(&*app.systems.put(Registered::new(system, version).map_err(Problem::internal)?))
+    shown(&app.systems.put(Registered::new(system, version).map_err(Problem::internal)?))
 }
 
 /// Who stops or resumes a system, and why.
@@ -207,5 +208,5 @@ pub(crate) async fn resume(
     let version = before.version + 1;
     record(&app, &caller, &system, version, SystemEvent::Resumed, &intervention.confidential()).await?;
     tracing::warn!(system = id, operator = intervention.operator_id, "resumed");
-    shown(&*app.systems.put(Registered::new(system, version).map_err(Problem::internal)?))
+    shown(&app.systems.put(Registered::new(system, version).map_err(Problem::internal)?))
 }

@@ -1,13 +1,13 @@
 //! Moving what was committed from the WAL to the database, beside the writer.
 //!
-//! Left to itself, SQLite does this inside every so manieth commit, which then takes a hundred times as long as the
+//! Left to itself, `SQLite` does this inside a commit now and then, which then takes a hundred times as long as the
 //! others. So a connection of its own does nearly all of it, in passes that don't block the writer. Only when the WAL has
 //! grown large does the sequencer do the small rest between two groups, so that the next one begins the WAL anew: nobody
 //! else can, since there are always new pages while it writes.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use sqlx::SqliteConnection;
 use tokio::sync::mpsc;
@@ -28,6 +28,8 @@ const PASSES: usize = 4;
 pub(crate) struct Checkpointer {
     wake: mpsc::Sender<()>,
     finish: Arc<AtomicBool>,
+    /// Set once the disk failed to confirm a pass.
+    poisoned: Arc<OnceLock<StoreError>>,
     committed: u64,
     task: JoinHandle<()>,
 }
@@ -37,19 +39,20 @@ impl Checkpointer {
         let mut connection = open::writer(path, None).await?;
         let (wake, mut woken) = mpsc::channel(1);
         let finish = Arc::new(AtomicBool::new(false));
-        let long = Arc::clone(&finish);
+        let poisoned = Arc::new(OnceLock::new());
+        let (long, failed) = (Arc::clone(&finish), Arc::clone(&poisoned));
         let task = tokio::spawn(async move {
             while woken.recv().await.is_some() {
                 match passes(&mut connection).await {
                     Ok(pages) if pages > LONG => long.store(true, Ordering::Relaxed),
                     Ok(_) => {}
                     // The WAL holds everything until a later pass; a full or failing disk shows in commits too.
-                    Err(error) => tracing::warn!(%error, "moving the WAL to the database"),
+                    Err(error) => note(&failed, error),
                 }
             }
             open::close(connection).await;
         });
-        Ok(Self { wake, finish, committed: 0, task })
+        Ok(Self { wake, finish, poisoned, committed: 0, task })
     }
 
     /// After each commit: `bytes` more are in the WAL.
@@ -61,14 +64,27 @@ impl Checkpointer {
         if self.finish.swap(false, Ordering::Relaxed)
             && let Err(error) = pass(writer).await
         {
-            tracing::warn!(%error, "moving the rest of the WAL to the database");
+            note(&self.poisoned, error);
         }
+    }
+
+    /// Why nothing may be written any more, if that is so.
+    pub(crate) fn poisoned(&self) -> Option<StoreError> {
+        self.poisoned.get().cloned()
     }
 
     /// Waits for a pass under way.
     pub(crate) async fn stop(self) {
         drop(self.wake);
         drop(self.task.await);
+    }
+}
+
+/// Remembers a failure after which it is unknown what the disk holds; others mend themselves or show in commits.
+fn note(poisoned: &OnceLock<StoreError>, error: StoreError) {
+    tracing::warn!(%error, "moving the WAL to the database");
+    if let StoreError::Poisoned { .. } = error {
+        poisoned.get_or_init(|| error);
     }
 }
 

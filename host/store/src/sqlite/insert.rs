@@ -16,7 +16,7 @@ use crate::StoreError;
 use crate::record::{Cell, ChangeRow};
 use crate::seal::{Payload, SealedDecision};
 
-/// The largest chunk; SQLite takes 32,766 parameters in a statement, a decision has 31.
+/// The largest chunk; `SQLite` takes 32,766 parameters in a statement, a decision has 31.
 const LARGEST: usize = 256;
 /// Chunks of 1, 2, 4, … rows.
 const SIZES: usize = LARGEST.ilog2() as usize + 1;

@@ -1,4 +1,4 @@
-//! SQLite: one file, one writer, WAL.
+//! `SQLite`: one file, one writer, WAL.
 //!
 //! `synchronous=FULL` makes a commit wait for the disk; without it, WAL loses acknowledged commits at power loss. The
 //! writer begins every transaction with `BEGIN IMMEDIATE`: a deferred one that later writes fails at once with
@@ -10,6 +10,8 @@ pub(crate) mod open;
 pub(crate) mod read;
 pub(crate) mod sequencer;
 pub(crate) mod verify;
+
+use sqlx::error::DatabaseError;
 
 use crate::StoreError;
 
@@ -23,7 +25,7 @@ const FSYNC: [i32; 2] = [1034, 1290];
 /// Says what was being done when the database failed.
 pub(crate) fn storage(action: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
     move |error| {
-        let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<i32>().ok());
+        let code = error.as_database_error().and_then(DatabaseError::code).and_then(|code| code.parse::<i32>().ok());
         let detail = error.to_string();
         match code {
             Some(code) if FSYNC.contains(&code) => StoreError::Poisoned { detail },
@@ -35,7 +37,7 @@ pub(crate) fn storage(action: &'static str) -> impl Fn(sqlx::Error) -> StoreErro
     }
 }
 
-/// SQLite's integers are signed; no count of ours comes near the limit.
+/// `SQLite`'s integers are signed; no count of ours comes near the limit.
 pub(crate) fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

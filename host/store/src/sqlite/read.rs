@@ -1,5 +1,6 @@
 //! Reading what is stored.
 
+use std::fmt;
 use std::path::Path;
 
 use assize_ledger::{Digest, Timestamp};
@@ -264,27 +265,27 @@ impl<'r> Columns<'r> {
     where
         T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>,
     {
-        self.0.try_get(at).map_err(|error| self.corrupt(error))
+        self.0.try_get(at).map_err(|error| self.corrupt(&error))
     }
 
     fn count(&self, at: usize) -> Result<u64, StoreError> {
-        u64::try_from(self.get::<i64>(at)?).map_err(|error| self.corrupt(error))
+        u64::try_from(self.get::<i64>(at)?).map_err(|error| self.corrupt(&error))
     }
 
     fn digest(&self, at: usize) -> Result<Digest, StoreError> {
-        Digest::try_from(self.get::<&[u8]>(at)?).map_err(|error| self.corrupt(error))
+        Digest::try_from(self.get::<&[u8]>(at)?).map_err(|error| self.corrupt(&error))
     }
 
     fn time(&self, at: usize) -> Result<Timestamp, StoreError> {
         let millis = self.count(at)?;
-        Timestamp::from_millis(millis).ok_or_else(|| self.corrupt(format_args!("{millis} is no time")))
+        Timestamp::from_millis(millis).ok_or_else(|| self.corrupt(&format_args!("{millis} is no time")))
     }
 
     fn tenant(&self, at: usize) -> Result<Option<String>, StoreError> {
         Ok(Some(self.get::<String>(at)?).filter(|tenant| !tenant.is_empty()))
     }
 
-    fn corrupt(&self, error: impl ToString) -> StoreError {
+    fn corrupt(&self, error: &dyn fmt::Display) -> StoreError {
         StoreError::Corrupt { record: self.1.to_owned(), detail: error.to_string() }
     }
 }
@@ -317,7 +318,7 @@ fn decision(row: &SqliteRow) -> Result<DecisionRow, StoreError> {
 
 fn effect(row: &SqliteRow) -> Result<EffectRow, StoreError> {
     let row = Columns(row, "effect");
-    let n = u32::try_from(row.count(0)?).map_err(|error| row.corrupt(error))?;
+    let n = u32::try_from(row.count(0)?).map_err(|error| row.corrupt(&error))?;
     Ok(EffectRow { n, binding: row.get(1)?, kind: row.get(2)?, body: row.get(3)?, state: row.get(4)? })
 }
 

@@ -162,13 +162,21 @@ impl Sequencer {
         // A requester that has gone away doesn't undo what it asked for: a failed send is fine.
         match self.commit(work, snapshots).await {
             Ok(outcomes) => {
-                snapshot_replies.into_iter().for_each(|reply| drop(reply.send(Ok(()))));
-                replies.into_iter().zip(outcomes).for_each(|(reply, outcome)| drop(reply.send(outcome)));
+                for reply in snapshot_replies {
+                    drop(reply.send(Ok(())));
+                }
+                for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                    drop(reply.send(outcome));
+                }
             }
             Err(error) => {
                 tracing::error!(%error, requests = replies.len(), "a group of requests could not be written");
-                snapshot_replies.into_iter().for_each(|reply| drop(reply.send(Err(error.clone()))));
-                replies.into_iter().for_each(|reply| drop(reply.send(Err(error.clone()))));
+                for reply in snapshot_replies {
+                    drop(reply.send(Err(error.clone())));
+                }
+                for reply in replies {
+                    drop(reply.send(Err(error.clone())));
+                }
             }
         }
         // Nobody waits for this any more.
@@ -183,8 +191,8 @@ impl Sequencer {
         work: Vec<Work>,
         snapshots: Vec<(Digest, Arc<[u8]>)>,
     ) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
-        if let Some(poisoned) = &self.poisoned {
-            return Err(poisoned.clone());
+        if let Some(poisoned) = self.poisoned.clone().or_else(|| self.checkpointer.poisoned()) {
+            return Err(poisoned);
         }
         let (mut connection, head) = self.ready().await?;
         let written = self.transaction(&mut connection, head, work, snapshots).await;

@@ -39,7 +39,7 @@ pub(super) async fn known(connection: &mut SqliteConnection, work: &[Work]) -> R
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for (tenant, key) in
-            chunk.iter().chain(std::iter::repeat_n(&chunk, rows - chunk.len()).flat_map(|all| all.last()))
+            chunk.iter().chain(std::iter::repeat_n(&chunk, rows - chunk.len()).filter_map(|all| all.last()))
         {
             query = query.bind(tenant.as_str()).bind(key.as_str());
         }

@@ -30,9 +30,20 @@ impl Reader {
         let entries = self.entries_of(from, end, &mut faults).await;
         // After a hole there may be nothing more; what is left of other tables is looked at after the last batch.
         let next = entries.last().map_or(end, |(seq, _)| seq.saturating_add(1));
-        let mut sealed = self.rows_of("sealed", &SEALED, from..next, &mut faults).await.into_iter().peekable();
-        let mut decisions = self.rows_of("decisions", &DECISION, from..next, &mut faults).await.into_iter().peekable();
-        let mut effects = self.rows_of("effects", &EFFECT, from..next, &mut faults).await.into_iter().peekable();
+        let range = || from..next;
+        let (mut seals, mut decided, mut planned) = (Faults::default(), Faults::default(), Faults::default());
+        // On a connection each, so that one is read while another waits.
+        let (sealed, decisions, effects) = tokio::join!(
+            self.rows_of("sealed", &SEALED, range(), &mut seals),
+            self.rows_of("decisions", &DECISION, range(), &mut decided),
+            self.rows_of("effects", &EFFECT, range(), &mut planned),
+        );
+        for unreadable in [&mut seals, &mut decided, &mut planned] {
+            faults.append(unreadable);
+        }
+        let mut sealed = sealed.into_iter().peekable();
+        let mut decisions = decisions.into_iter().peekable();
+        let mut effects = effects.into_iter().peekable();
         let mut rows = Vec::with_capacity(entries.len());
         for (seq, entry) in entries {
             let mut row = Row { seq, entry, ..Row::default() };

@@ -19,7 +19,7 @@ use crate::sqlite::{int, storage};
 const SCHEMA: &str = "SELECT type || ' ' || name, tbl_name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name";
 
 impl Reader {
-    /// Whether the file is a database as SQLite and this version make it.
+    /// Whether the file is a database as `SQLite` and this version make it.
     pub(super) async fn check_file(&self, report: &mut Report) {
         match sqlx::query_scalar::<_, String>("PRAGMA integrity_check(100)").fetch_all(&self.pool).await {
             Ok(lines) => {
@@ -139,10 +139,11 @@ impl Reader {
         for hash in named.difference(&snapshots) {
             report.faults.push(Fault::new(None, format_args!("snapshot sha256:{hash}"), "hash", "no row", "a row"));
         }
-        let sql = "SELECT digest, bytes, size FROM components WHERE rowid = ?";
-        let components = self.hashed("component", sql, "components", report).await;
+        // Packages first: what is published meanwhile adds its component too.
         let packages: Result<Vec<Vec<u8>>, _> =
             sqlx::query_scalar("SELECT DISTINCT digest FROM packages").fetch_all(&self.pool).await;
+        let sql = "SELECT digest, bytes, size FROM components WHERE rowid = ?";
+        let components = self.hashed("component", sql, "components", report).await;
         for digest in packages.iter().flatten().filter_map(|digest| Digest::try_from(digest.as_slice()).ok()) {
             if !components.contains(&digest) {
                 report.faults.push(Fault::new(

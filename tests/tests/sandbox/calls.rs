@@ -1,0 +1,104 @@
+//! One call: deterministic, isolated, limited.
+
+use std::sync::Arc;
+
+use assize_registry::PackageName;
+use assize_sandbox::{Call, CallError, Limits, Sandbox, SandboxConfig, Settings, Subject};
+use assize_tests::{answer, guest};
+use serde_json::{Value, json};
+
+use crate::{GUESTS, RUNTIME, case, limits, load};
+
+/// Everything of a call that must be the same whenever it is repeated.
+fn trace<T>(call: &Call<T>) -> String {
+    let output = call.output.as_ref().map(|output| (output.json.get().to_owned(), output.hash));
+    let error = call.result.as_ref().err().map(CallError::to_string);
+    format!("{output:?} {error:?} {} {} {:?} {}", call.fuel, call.peak_memory, call.log, call.log_dropped)
+}
+
+#[test]
+fn a_call_repeated_in_any_sandbox_gives_the_same_answer_for_the_same_fuel() {
+    let deeds = [
+        json!({ "do": "answer", "score": 3.3, "confidence": 0.1 }),
+        json!({ "do": "loop" }),
+        json!({ "do": "fill" }),
+        json!({ "do": "recurse" }),
+        json!({ "do": "allocate" }),
+        json!({ "do": "grow-memory" }),
+        json!({ "do": "flood-log" }),
+        json!({ "do": "trap" }),
+        json!({ "do": "panic" }),
+        json!({ "do": "fail" }),
+        json!({ "do": "nan" }),
+        json!({ "do": "flood-findings" }),
+        json!({ "do": "deep-attributes" }),
+    ];
+    let other = Sandbox::new(SandboxConfig { slots: 2 }).unwrap();
+    let here = &GUESTS[&"test/hostile".parse::<PackageName>().unwrap()];
+    let there = load(&other, &guest("hostile"));
+    let limits = limits(&here.package);
+    for deed in deeds {
+        let settings = Settings::parse(&deed.to_string()).unwrap();
+        let subject = Arc::new(Subject::new(case(&json!({ "prompt": "Hello" }))));
+        let once = RUNTIME.block_on(here.plugin.assess(&settings, &subject, &limits));
+        assert!(!matches!(once.result, Err(CallError::Aborted(_) | CallError::Host(_))), "{deed}: {:?}", once.result);
+        let first = trace(&once);
+        // Many at once, so that instances of the pool are used again, and by other threads.
+        let again: Vec<_> = (0..24)
+            .map(|n| {
+                let plugin = Arc::clone(if n % 2 == 0 { &here.plugin } else { &there.plugin });
+                let (settings, subject) = (settings.clone(), Arc::clone(&subject));
+                RUNTIME.spawn(async move { trace(&plugin.assess(&settings, &subject, &limits).await) })
+            })
+            .collect();
+        for call in again {
+            assert_eq!(RUNTIME.block_on(call).unwrap(), first, "{deed}");
+        }
+    }
+}
+
+#[test]
+fn an_instance_knows_nothing_of_the_calls_before_it() {
+    let hostile = &GUESTS[&"test/hostile".parse::<PackageName>().unwrap()];
+    let limits = limits(&hostile.package);
+    let subject = Subject::new(case(&json!({ "prompt": "Hello" })));
+    let call = |settings: &Value| {
+        let settings = Settings::parse(&settings.to_string()).unwrap();
+        trace(&RUNTIME.block_on(hostile.plugin.assess(&settings, &subject, &limits)))
+    };
+    let fresh = call(&answer(1.0));
+    for deed in ["fill", "allocate", "grow-memory", "flood-findings", "trap", "recurse", "loop"] {
+        call(&json!({ "do": deed }));
+        assert_eq!(call(&answer(1.0)), fresh, "after {deed}");
+    }
+}
+
+#[test]
+fn a_limit_holds_to_the_unit() {
+    let hostile = &GUESTS[&"test/hostile".parse::<PackageName>().unwrap()];
+    let subject = Subject::new(case(&json!({ "prompt": "Hello" })));
+    let settings = Settings::parse(&answer(1.0).to_string()).unwrap();
+    let assess = |limits: &Limits| RUNTIME.block_on(hostile.plugin.assess(&settings, &subject, limits));
+    let free = assess(&Limits::default());
+    assert!(free.result.is_ok());
+    assert!(assess(&Limits { fuel: free.fuel, ..Limits::default() }).result.is_ok());
+    // Fuel is looked at where functions begin and loops turn, so the last stretch may go a little beyond.
+    let starved = assess(&Limits { fuel: free.fuel * 3 / 4, ..Limits::default() });
+    assert!(matches!(starved.result, Err(CallError::OutOfFuel(_))), "{:?}", starved.result);
+    assert!(assess(&Limits { memory_bytes: free.peak_memory, ..Limits::default() }).result.is_ok());
+    assert!(assess(&Limits { memory_bytes: free.peak_memory - 1, ..Limits::default() }).result.is_err());
+    let size = free.output.unwrap().json.get().len() as u64;
+    assert!(assess(&Limits { output_bytes: size, ..Limits::default() }).result.is_ok());
+    let cut = assess(&Limits { output_bytes: size - 1, ..Limits::default() });
+    assert!(matches!(cut.result, Err(CallError::BadOutput(_))), "{:?}", cut.result);
+}
+
+#[test]
+fn the_wall_clock_ends_a_call_only_as_the_last_resort_and_says_so() {
+    let hostile = &GUESTS[&"test/hostile".parse::<PackageName>().unwrap()];
+    let subject = Subject::new(case(&json!({})));
+    let settings = Settings::parse(r#"{"do":"loop"}"#).unwrap();
+    let endless = Limits { fuel: u64::MAX, wall_ms: 50, ..Limits::default() };
+    let call = RUNTIME.block_on(hostile.plugin.assess(&settings, &subject, &endless));
+    assert!(matches!(call.result, Err(CallError::Aborted(50))), "{:?}", call.result);
+}
