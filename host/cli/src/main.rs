@@ -5,6 +5,8 @@
 //!
 //! Exit codes: 0 fine, 1 a check failed or a request was refused, 2 usage.
 
+#![allow(clippy::doc_markdown, reason = "these comments are the help texts that people read in a terminal")]
+
 mod client;
 mod decide;
 mod evaluate;
@@ -43,6 +45,7 @@ struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it, once")]
 enum Command {
     /// Start the server
     Serve(serve::Arguments),

@@ -76,13 +76,13 @@ mod tests {
     }
 
     fn policy() -> impl Strategy<Value = Policy> {
-        let thresholds = (threshold(), threshold(), threshold())
-            .prop_map(|(warn, review, block)| Thresholds { warn, review, block });
-        let by_environment = proptest::collection::btree_map(
-            proptest::sample::select(&Environment::ALL[..]),
-            thresholds,
-            0..=3,
-        );
+        let thresholds = (threshold(), threshold(), threshold()).prop_map(|(warn, review, block)| Thresholds {
+            warn,
+            review,
+            block,
+        });
+        let by_environment =
+            proptest::collection::btree_map(proptest::sample::select(&Environment::ALL[..]), thresholds, 0..=3);
         let limits = proptest::option::of((1_u64..100, 1_u64..100))
             .prop_map(|limits| limits.map(|(fuel, memory_bytes)| Limits { fuel, memory_bytes }));
         (by_environment, any::<bool>(), limits).prop_map(|(thresholds, blocks, limits)| Policy {

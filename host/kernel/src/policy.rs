@@ -98,7 +98,9 @@ pub enum PolicyError {
     Binding(#[from] BindingError),
     #[error("thresholds.{environment}.{field} {value}: use a number from 0 to 10")]
     Threshold { environment: Environment, field: &'static str, value: f64 },
-    #[error("thresholds.{environment}: {lower} {low} is stricter than {higher} {high}; {lower} must not exceed {higher}")]
+    #[error(
+        "thresholds.{environment}: {lower} {low} is stricter than {higher} {high}; {lower} must not exceed {higher}"
+    )]
     Order { environment: Environment, lower: &'static str, low: f64, higher: &'static str, high: f64 },
     #[error("{0} bindings, more than the 64 that one policy may have")]
     TooMany(usize),
@@ -151,7 +153,10 @@ mod tests {
     #[test]
     fn says_which_field_is_wrong_and_how() {
         let thresholds = refused(r#"{"thresholds":{"production":{"review":5,"block":4}}}"#);
-        assert_eq!(thresholds, "thresholds.production: review 5 is stricter than block 4; review must not exceed block");
+        assert_eq!(
+            thresholds,
+            "thresholds.production: review 5 is stricter than block 4; review must not exceed block"
+        );
         let out_of_scale = refused(r#"{"thresholds":{"staging":{"block":11}}}"#);
         assert_eq!(out_of_scale, "thresholds.staging.block 11: use a number from 0 to 10");
         let twice = refused(r#"{"bindings":[{"name":"a","plugin":"x/y"},{"name":"a","plugin":"x/z"}]}"#);

@@ -119,7 +119,15 @@ pub struct Record {
 
 impl Record {
     /// Puts a judgment on record.
-    pub fn of(identity: Identity, received: Timestamp, decided: Timestamp, engine: EngineId, snapshot: &Snapshot, input: &Input, judged: Judged) -> Self {
+    pub fn of(
+        identity: Identity,
+        received: Timestamp,
+        decided: Timestamp,
+        engine: EngineId,
+        snapshot: &Snapshot,
+        input: &Input,
+        judged: Judged,
+    ) -> Self {
         let (occurred_at, rules_as_of) = (input.case().occurred_at, input.case().rules_as_of);
         Self {
             format: 1,
@@ -131,11 +139,7 @@ impl Record {
                 verdict: judged.conclusion.verdict,
                 reason: judged.conclusion.reason,
                 reasons: judged.conclusion.reasons,
-                risk: RiskRecord {
-                    score: judged.score,
-                    confidence: judged.confidence,
-                    scorecards: judged.scorecards,
-                },
+                risk: RiskRecord { score: judged.score, confidence: judged.confidence, scorecards: judged.scorecards },
                 thresholds: judged.thresholds,
                 kill_switch: judged.kill_switch,
                 findings: judged.findings,

@@ -150,7 +150,12 @@ impl Run {
     }
 
     /// A call that was made. The answer itself is given back beside it.
-    pub(crate) fn of<T>(bound: &Bound, candidate: &Candidate, contract: &'static str, call: Call<T>) -> (Self, Option<T>) {
+    pub(crate) fn of<T>(
+        bound: &Bound,
+        candidate: &Candidate,
+        contract: &'static str,
+        call: Call<T>,
+    ) -> (Self, Option<T>) {
         let (status, error, answer) = match call.result {
             Ok(answer) => (RunStatus::Ok, None, Some(answer)),
             Err(error) => (RunStatus::from(&error), Some(error.to_string()), None),

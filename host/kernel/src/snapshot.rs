@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use assize_ledger::{Digest, Timestamp};
-use assize_registry::{Choice, Contract, Effective, EffectKind, Kind, Limits, PackageName, Scope, choose};
+use assize_registry::{Choice, Contract, EffectKind, Effective, Kind, Limits, PackageName, Scope, choose};
 use assize_sandbox::json::JsonError;
 use assize_sandbox::{Plugin, Settings};
 use semver::Version;
@@ -147,9 +147,10 @@ impl Snapshot {
         let mut settings = Vec::with_capacity(document.bindings.len());
         let mut plugins = HashMap::new();
         for bound in &document.bindings {
-            settings.push(Settings::parse(bound.binding.settings.get()).map_err(|error| {
-                SnapshotError::Settings { binding: bound.binding.name.clone(), error }
-            })?);
+            settings.push(
+                Settings::parse(bound.binding.settings.get())
+                    .map_err(|error| SnapshotError::Settings { binding: bound.binding.name.clone(), error })?,
+            );
             for candidate in &bound.candidates {
                 if !plugins.contains_key(&candidate.digest)
                     && let Some(loaded) = plugin(candidate.digest)

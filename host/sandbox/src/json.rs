@@ -205,9 +205,13 @@ mod tests {
 
     #[test]
     fn takes_what_is_unambiguous() {
-        for text in
-            [r#"{"a":[1,-2.5e3,1e25,{"b":null}],"ü":"\ud83d\ude00","c":[]}"#, "9007199254740991", " [ ] ", r#""x""#, "{}"]
-        {
+        for text in [
+            r#"{"a":[1,-2.5e3,1e25,{"b":null}],"ü":"\ud83d\ude00","c":[]}"#,
+            "9007199254740991",
+            " [ ] ",
+            r#""x""#,
+            "{}",
+        ] {
             assert_eq!(check(text.as_bytes()), Ok(text));
         }
     }

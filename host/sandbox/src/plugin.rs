@@ -45,7 +45,9 @@ pub enum LoadError {
     #[error("the component does not fit the contract: {0:#}")]
     Contract(wasmtime::Error),
     /// It exports something else than one interface of a known contract.
-    #[error("the component exports {0}; a plugin exports exactly one of assessor, adjudicator or planner of assize:plugin@1.0.0")]
+    #[error(
+        "the component exports {0}; a plugin exports exactly one of assessor, adjudicator or planner of assize:plugin@1.0.0"
+    )]
     Exports(String),
     /// Compiling took too long.
     #[error("compiling took longer than {0:?}: split the component or make it smaller")]
@@ -107,7 +109,13 @@ impl Sandbox {
         let interface = exported_contract(&self.inner.engine, &component)?;
         let linked = self.inner.linker.instantiate_pre(&component).map_err(LoadError::Contract)?;
         let pre = Pre::new(linked, &interface)?;
-        Ok(Plugin { sandbox: Arc::clone(&self.inner), pre, digest: Digest::of(bytes), uses_wasi, typical: AtomicU64::new(0) })
+        Ok(Plugin {
+            sandbox: Arc::clone(&self.inner),
+            pre,
+            digest: Digest::of(bytes),
+            uses_wasi,
+            typical: AtomicU64::new(0),
+        })
     }
 
     /// Like [`Sandbox::load`], on a thread of its own and for `timeout` at most. Compiling can't be interrupted: where

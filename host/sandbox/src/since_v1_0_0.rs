@@ -196,11 +196,9 @@ fn lift_severity(severity: types::Severity) -> neutral::Severity {
 
 fn effect(effect: planner::Effect) -> Translated<neutral::Effect> {
     Ok(match effect {
-        planner::Effect::Alert(alert) => neutral::Effect::Alert {
-            severity: lift_severity(alert.severity),
-            title: alert.title,
-            body: alert.body,
-        },
+        planner::Effect::Alert(alert) => {
+            neutral::Effect::Alert { severity: lift_severity(alert.severity), title: alert.title, body: alert.body }
+        }
         planner::Effect::Webhook(webhook) => {
             neutral::Effect::Webhook { url: webhook.url, body: lift_json("webhook body", webhook.body)? }
         }
@@ -340,6 +338,10 @@ mod tests {
     fn the_released_contract_is_frozen() {
         let contract = include_bytes!("../../../wit/1.0.0/plugin.wit");
         let released = "a1d2880140a017006a00fdcec184e303dc7d275df9b692bd3c1513125266b3d0";
-        assert_eq!(Digest::of(contract).to_string(), released, "archived plugins need 1.0.0 as it is: add a new version");
+        assert_eq!(
+            Digest::of(contract).to_string(),
+            released,
+            "archived plugins need 1.0.0 as it is: add a new version"
+        );
     }
 }

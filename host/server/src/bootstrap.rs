@@ -43,7 +43,9 @@ pub(crate) async fn admin_key(app: &App) -> Result<Option<String>, BootstrapErro
     let (key, made) = match &app.config.admin_key {
         Some(given) if app.keys.find(given).is_some() => return Ok(None),
         Some(given) if given.len() < 16 => {
-            return Err(BootstrapError::Key("ASSIZE_ADMIN_KEY is shorter than 16 characters: give a longer one".into()));
+            return Err(BootstrapError::Key(
+                "ASSIZE_ADMIN_KEY is shorter than 16 characters: give a longer one".into(),
+            ));
         }
         Some(given) => (given.clone(), false),
         None if !app.keys.is_empty() => return Ok(None),
@@ -78,7 +80,8 @@ pub(crate) async fn bundled(app: &App, directory: &Path) -> Result<usize, Bootst
     let mut all = Vec::new();
     for path in paths {
         let bytes = std::fs::read(&path).map_err(|error| BootstrapError::Read { path: path.clone(), error })?;
-        let failed = |problem: Problem| BootstrapError::Plugin { path: path.clone(), problem: problem.detail().to_owned() };
+        let failed =
+            |problem: Problem| BootstrapError::Plugin { path: path.clone(), problem: problem.detail().to_owned() };
         let (Publication::New(published) | Publication::Known(published)) =
             publish(app, &host(), bytes.into()).await.map_err(failed)?;
         let which = (published.manifest.name.as_str(), &published.manifest.version);
@@ -120,11 +123,9 @@ fn global_policy(published: &[Published]) -> serde_json::Result<Policy> {
         "title": "Bundled plugins with BuildToValue's weights and thresholds",
         "bindings": bindings,
     }))?;
-    for (environment, review, block) in [
-        (Environment::Development, 6.0, 8.0),
-        (Environment::Staging, 4.5, 6.0),
-        (Environment::Production, 3.0, 4.0),
-    ] {
+    for (environment, review, block) in
+        [(Environment::Development, 6.0, 8.0), (Environment::Staging, 4.5, 6.0), (Environment::Production, 3.0, 4.0)]
+    {
         let thresholds = Thresholds { warn: None, review: Some(review), block: Some(block) };
         policy.thresholds.insert(environment, thresholds);
     }

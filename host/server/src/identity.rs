@@ -69,8 +69,7 @@ impl Caller {
         if self.role == Role::Admin || roles.contains(&self.role) {
             return Ok(());
         }
-        let wanted: Vec<&str> =
-            std::iter::once(Role::Admin).chain(roles.iter().copied()).map(Role::as_str).collect();
+        let wanted: Vec<&str> = std::iter::once(Role::Admin).chain(roles.iter().copied()).map(Role::as_str).collect();
         Err(Problem::forbidden(format!("the key has role {}; this needs {}", self.role.as_str(), wanted.join(" or "))))
     }
 

@@ -67,7 +67,8 @@ pub(crate) async fn judge(app: &App, request: Request) -> Result<Decided, Proble
         // Read before the kill switch is looked at: see `Store::halt_epoch`.
         let halt_epoch = app.store.halt_epoch();
         let system = system_of(app, &request)?;
-        let snapshot = app.world.load().snapshot(&request.tenant, request.system.as_deref()).map_err(Problem::internal)?;
+        let snapshot =
+            app.world.load().snapshot(&request.tenant, request.system.as_deref()).map_err(Problem::internal)?;
         let input = Arc::new(enrich(&request, system.as_deref())?);
         let judged = decide(&snapshot, &input).await.map_err(|error| Problem::invalid("environment", error))?;
         let identity = identity(&request, &input);

@@ -26,7 +26,6 @@ pub(crate) struct Problem {
     retry_after: Option<u64>,
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "details are errors and literals, most of them made for this")]
 impl Problem {
     fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl ToString) -> Self {
         let kind = format!("https://assize.dev/problems/{kind}");
@@ -76,7 +75,9 @@ impl Problem {
     }
 
     pub(crate) fn too_large(limit: usize) -> Self {
-        let detail = format!("the body is larger than the {limit} bytes allowed; send less, or ask the operator to raise the limit");
+        let detail = format!(
+            "the body is larger than the {limit} bytes allowed; send less, or ask the operator to raise the limit"
+        );
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", detail)
     }
 

@@ -96,7 +96,9 @@ pub(crate) async fn step(
         return Ok(found.clone());
     }
     if found.state == State::Yanked {
-        return Err(Problem::conflict(format!("{name} {version} is yanked, which can't be undone: publish a new version")));
+        return Err(Problem::conflict(format!(
+            "{name} {version} is yanked, which can't be undone: publish a new version"
+        )));
     }
     let plugin = if state == State::Active && world.plugin(found.digest).is_none() {
         let bytes = app.store.component(&found.digest).await?;

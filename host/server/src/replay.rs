@@ -52,8 +52,7 @@ pub async fn replay(
     let input = stored.input.ok_or_else(|| erased("input"))?;
     let record: Record =
         serde_json::from_slice(&record).map_err(|error| ReplayError::Unreadable("the record", error.to_string()))?;
-    let input =
-        Input::from_bytes(&input).map_err(|error| ReplayError::Unreadable("the input", error.to_string()))?;
+    let input = Input::from_bytes(&input).map_err(|error| ReplayError::Unreadable("the input", error.to_string()))?;
     let hash = record.policy.snapshot;
     let bytes = reader.snapshot(&hash).await?.ok_or_else(|| ReplayError::Incomplete(format!("snapshot {hash}")))?;
     let unreadable = |error: assize_kernel::SnapshotError| ReplayError::Unreadable("the snapshot", error.to_string());
@@ -81,7 +80,8 @@ fn needed(record: &Record, snapshot: &Snapshot) -> Vec<Digest> {
             .bindings()
             .iter()
             .find(|bound| bound.layer == skipped.layer && bound.binding.name == skipped.binding)?;
-        let candidate = bound.candidates.iter().find(|candidate| Some(&candidate.version) == skipped.version.as_ref())?;
+        let candidate =
+            bound.candidates.iter().find(|candidate| Some(&candidate.version) == skipped.version.as_ref())?;
         Some(candidate.digest)
     });
     ran.chain(of_waiting).collect()

@@ -64,9 +64,9 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
 }
 
 /// A bug: the request fails, the host goes on.
-#[allow(clippy::needless_pass_by_value, reason = "the layer hands the cause over")]
 fn panicked(cause: Box<dyn std::any::Any + Send>) -> axum::response::Response {
     use axum::response::IntoResponse as _;
-    let text = cause.downcast_ref::<&str>().map(ToString::to_string).or_else(|| cause.downcast_ref::<String>().cloned());
+    let text =
+        cause.downcast_ref::<&str>().map(ToString::to_string).or_else(|| cause.downcast_ref::<String>().cloned());
     Problem::internal(text.unwrap_or_else(|| "panicked".to_owned())).into_response()
 }

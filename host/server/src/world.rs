@@ -116,8 +116,7 @@ impl World {
         }
         for row in policies {
             let corrupt = |detail: String| StoreError::Corrupt { record: format!("policy {}", row.scope), detail };
-            let policy: Policy =
-                serde_json::from_slice(&row.bytes).map_err(|error| corrupt(error.to_string()))?;
+            let policy: Policy = serde_json::from_slice(&row.bytes).map_err(|error| corrupt(error.to_string()))?;
             let scope = match &row.tenant {
                 None => Some(Scope::Global),
                 Some(tenant) => Scope::parse(&row.scope, tenant),
@@ -248,8 +247,11 @@ impl World {
                 policies.push((Layer { scope: name, version: ruling.version, hash: ruling.hash }, &*ruling.policy));
             }
         }
-        let snapshot =
-            Snapshot::merged(&policies, |layer, name| self.candidates(layer, name, tenant), |digest| self.plugin(digest))?;
+        let snapshot = Snapshot::merged(
+            &policies,
+            |layer, name| self.candidates(layer, name, tenant),
+            |digest| self.plugin(digest),
+        )?;
         let snapshot = Arc::new(snapshot);
         self.snapshots.write().insert(key, Arc::clone(&snapshot));
         Ok(snapshot)

@@ -55,8 +55,7 @@ pub(crate) async fn create(
     let bound_to = (!host).then_some(tenant);
     let key = Keys::generate().map_err(Problem::internal)?;
     let (id, hash) = (uuid::Uuid::now_v7().to_string(), Digest::of(key.as_bytes()));
-    let change =
-        Change::Key { id: id.clone(), hash, role: role.as_str().to_owned(), label: label.clone() };
+    let change = Change::Key { id: id.clone(), hash, role: role.as_str().to_owned(), label: label.clone() };
     app.store.change(by(&caller, bound_to.clone(), Timestamp::now(), change)).await?;
     app.keys.add(hash, Caller { key: id.clone(), role, bound_to: bound_to.clone() });
     let shown = json!({ "id": id, "key": key, "role": role, "tenant": bound_to, "label": label });

@@ -85,9 +85,8 @@ pub(crate) async fn verify(
     let options = VerifyOptions { from: query.from, to: query.to, ..VerifyOptions::default() };
     // It computes for as long as the log is: not on a thread that serves.
     let store = app.store.clone();
-    let verified = tokio::task::spawn_blocking(move || {
-        tokio::runtime::Handle::current().block_on(store.verify(options, |_| ()))
-    });
+    let verified =
+        tokio::task::spawn_blocking(move || tokio::runtime::Handle::current().block_on(store.verify(options, |_| ())));
     let report = verified.await.map_err(Problem::internal)??;
     serde_json::to_value(&report).map(Json).map_err(Problem::internal)
 }

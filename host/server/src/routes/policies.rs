@@ -145,11 +145,7 @@ async fn check_settings(
     let schema = SettingsSchema::compile(&manifest.settings_schema).map_err(|error| format!("{which}: {error}"))?;
     schema.validate(value).map_err(|error| format!("{which} refuses them: {error}"))?;
     let plugin = world.plugin(published.digest).ok_or_else(|| format!("{which} isn't loaded"))?;
-    let limits = Limits {
-        fuel: manifest.limits.fuel,
-        memory_bytes: manifest.limits.memory_bytes,
-        ..Limits::default()
-    };
+    let limits = Limits { fuel: manifest.limits.fuel, memory_bytes: manifest.limits.memory_bytes, ..Limits::default() };
     let call = plugin.validate_settings(settings, &limits).await;
     call.result.map_err(|error| format!("{which} refuses them: {error}"))
 }

@@ -65,7 +65,9 @@ pub(crate) async fn create(
     let _changing = app.changing.lock().await;
     let system = System::registered(body.value, caller.tenant(), Timestamp::now())?;
     if app.systems.get(caller.tenant(), &system.id).is_some() {
-        return Err(Problem::conflict(format!("system {:?} is registered already: change it with PUT", system.id)).at("id"));
+        return Err(
+            Problem::conflict(format!("system {:?} is registered already: change it with PUT", system.id)).at("id")
+        );
     }
     record(&app, &caller, &system, 1, SystemEvent::Registered, &[]).await?;
     let registered = app.systems.put(Registered::new(system, 1).map_err(Problem::internal)?);
