@@ -11,7 +11,11 @@ use serde::Deserialize;
 
 use crate::steps::{cargo, output, run, workspace};
 
+/// What guests are built for: without imports, which makes the smallest and fastest of them.
 const TARGET: &str = "wasm32-unknown-unknown";
+/// What guests are built for that ask for a clock or for randomness, as those of other languages do. Its compiler makes
+/// components.
+const WASI_TARGET: &str = "wasm32-wasip2";
 
 /// What was built, under `target/dist`.
 #[derive(Debug, Clone)]
@@ -66,46 +70,52 @@ struct CargoTarget {
     crate_types: Vec<String>,
 }
 
-/// A crate that becomes a package: it has an `assize.toml`.
+/// A crate that becomes a package: it has an `assize.toml`, or an `assize.wasip2.toml`.
 struct Guest {
     package: String,
     /// What the compiler calls its module.
     module: String,
     manifest: PathBuf,
+    target: &'static str,
     /// Not shipped.
     for_tests: bool,
 }
 
-/// Builds the binary and all guests, and packs these.
+/// Which guests are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guests {
+    /// Those that need no target but the plugins'.
+    Plain,
+    /// Those that tests need, too.
+    All,
+}
+
+/// Builds the binary and guests, and packs these.
 ///
 /// # Errors
 /// Where a build fails, or a guest is none that the host would take.
-pub fn dist() -> anyhow::Result<Dist> {
+pub fn dist(wanted: Guests) -> anyhow::Result<Dist> {
     let metadata = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
     let metadata: Metadata = serde_json::from_slice(&metadata).context("cargo metadata can't be read")?;
-    let guests: Vec<Guest> = metadata.packages.iter().filter_map(guest).collect();
+    let mut guests: Vec<Guest> = metadata.packages.iter().filter_map(guest).collect();
+    let targets: &[&str] = if wanted == Guests::All { &[TARGET, WASI_TARGET] } else { &[TARGET] };
+    guests.retain(|guest| targets.contains(&guest.target));
 
     // From the whole workspace, as tests and benchmarks are: with fewer packages selected, some dependencies would get
     // fewer features, and the engine be compiled once more for each selection.
-    run(cargo().args(["build", "--release", "--workspace", "--bin", "assize"]))?;
-    add_target()?;
-    let mut build = cargo();
-    build.args(["build", "--profile", "plugin", "--target", TARGET]);
-    build.arg("--config").arg(remapped_paths());
-    // All of them at once, whatever is needed: with other companions a guest's dependencies could get other features,
-    // and the same source another digest.
-    for guest in &guests {
-        build.args(["--package", &guest.package]);
+    run(cargo().args(["build", "--profile", "product", "--workspace", "--bin", "assize"]))?;
+    for target in targets {
+        add_target(target)?;
+        build_guests(target, guests.iter().filter(|guest| guest.target == *target))?;
     }
-    run(&mut build)?;
 
     let dist = Dist::at(metadata.target_directory.join("dist"));
     let binary = dist.binary();
-    let compiled = metadata.target_directory.join("release").join(binary.file_name().unwrap_or_default());
+    let compiled = metadata.target_directory.join("product").join(binary.file_name().unwrap_or_default());
     fs::create_dir_all(dist.folder())?;
     replace(&binary, &fs::read(&compiled).with_context(|| format!("{} can't be read", compiled.display()))?)?;
     make_executable(&binary)?;
-    let modules = metadata.target_directory.join(TARGET).join("plugin");
+    let modules = metadata.target_directory;
     for (folder, for_tests) in [(dist.plugins(), false), (dist.test_guests(), true)] {
         pack_all(&folder, &modules, guests.iter().filter(|guest| guest.for_tests == for_tests))?;
     }
@@ -114,20 +124,36 @@ pub fn dist() -> anyhow::Result<Dist> {
 
 fn guest(package: &CargoPackage) -> Option<Guest> {
     let folder = package.manifest_path.parent()?;
-    let manifest = folder.join("assize.toml");
+    let manifests = [("assize.toml", TARGET), ("assize.wasip2.toml", WASI_TARGET)];
+    let (manifest, built_for) =
+        manifests.map(|(file, target)| (folder.join(file), target)).into_iter().find(|(file, _)| file.is_file())?;
     let target = package.targets.iter().find(|target| target.crate_types.iter().any(|kind| kind == "cdylib"))?;
-    manifest.is_file().then(|| Guest {
+    Some(Guest {
         package: package.name.clone(),
         module: target.name.replace('-', "_"),
         manifest,
+        target: built_for,
         for_tests: !folder.starts_with(workspace().join("plugins")),
     })
 }
 
-/// Adds the target that guests are built for, where the toolchain lacks it.
-fn add_target() -> anyhow::Result<()> {
+/// Builds all guests of one target.
+fn build_guests<'a>(target: &str, guests: impl Iterator<Item = &'a Guest>) -> anyhow::Result<()> {
+    let mut build = cargo();
+    build.args(["build", "--profile", "plugin", "--target", target]);
+    build.arg("--config").arg(remapped_paths(target));
+    // All of them at once, whatever is needed: with other companions a guest's dependencies could get other features,
+    // and the same source another digest.
+    for guest in guests {
+        build.args(["--package", &guest.package]);
+    }
+    run(&mut build)
+}
+
+/// Adds a target that guests are built for, where the toolchain lacks it.
+fn add_target(target: &str) -> anyhow::Result<()> {
     let libraries =
-        output(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).current_dir(workspace()))?;
+        output(Command::new("rustc").args(["--print", "target-libdir", "--target", target]).current_dir(workspace()))?;
     let libraries = String::from_utf8(libraries)?;
     if Path::new(libraries.trim()).is_dir() {
         return Ok(());
@@ -136,15 +162,15 @@ fn add_target() -> anyhow::Result<()> {
         Command::new("rustup").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     if !has_rustup {
         bail!(
-            "the toolchain can't build for {TARGET}; install rustup (https://rustup.rs), or the target by other means"
+            "the toolchain can't build for {target}; install rustup (https://rustup.rs), or the target by other means"
         );
     }
-    run(Command::new("rustup").args(["target", "add", TARGET]).current_dir(workspace()))
+    run(Command::new("rustup").args(["target", "add", target]).current_dir(workspace()))
 }
 
 /// Takes the builder's own folders out of what is compiled in for panics, so that the same source gives the same digest
 /// wherever it lies. Joins the flags of `.cargo/config.toml`.
-fn remapped_paths() -> OsString {
+fn remapped_paths(target: &str) -> OsString {
     let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo_home = cargo_home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
     let folders = [(Some(workspace().to_owned()), "/assize"), (cargo_home, "/cargo")];
@@ -154,7 +180,7 @@ fn remapped_paths() -> OsString {
             folder.as_ref().map(|folder| format!("'--remap-path-prefix={}={name}'", folder.display()))
         })
         .collect();
-    format!("target.{TARGET}.rustflags=[{}]", flags.join(",")).into()
+    format!("target.{target}.rustflags=[{}]", flags.join(",")).into()
 }
 
 fn pack_all<'a>(folder: &Path, modules: &Path, guests: impl Iterator<Item = &'a Guest>) -> anyhow::Result<()> {
@@ -163,7 +189,7 @@ fn pack_all<'a>(folder: &Path, modules: &Path, guests: impl Iterator<Item = &'a 
     for guest in guests {
         let manifest = guest.manifest.display();
         let text = fs::read_to_string(&guest.manifest).with_context(|| format!("{manifest} can't be read"))?;
-        let module = modules.join(&guest.module).with_extension("wasm");
+        let module = modules.join(guest.target).join("plugin").join(&guest.module).with_extension("wasm");
         let module = fs::read(&module).with_context(|| format!("{} can't be read", module.display()))?;
         let bytes = assize_registry::pack(&module, &text).with_context(|| manifest.to_string())?;
         let package = assize_registry::inspect(&bytes).with_context(|| manifest.to_string())?;

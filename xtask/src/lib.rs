@@ -10,4 +10,4 @@ pub mod server;
 pub mod steps;
 pub mod tables;
 
-pub use dist::{Dist, dist};
+pub use dist::{Dist, Guests, dist};

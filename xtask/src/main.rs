@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::steps::{cargo, run, timed, workspace};
-use xtask::{Dist, demo, dist};
+use xtask::{Dist, Guests, demo, dist};
 
 /// What the project does with itself.
 #[derive(Debug, Parser)]
@@ -45,10 +45,10 @@ enum Do {
 fn main() -> ExitCode {
     let Task::Do(task) = Task::parse();
     let done = match task {
-        Do::Dist => timed("dist", || dist().map(|dist| println!("in {}", dist.folder().display()))),
-        Do::Demo { exit } => timed("dist", dist).and_then(|dist| demo::run(&dist, exit)),
+        Do::Dist => timed("dist", || dist(Guests::All).map(|dist| println!("in {}", dist.folder().display()))),
+        Do::Demo { exit } => timed("dist", || dist(Guests::Plain)).and_then(|dist| demo::run(&dist, exit)),
         Do::Test { quick } => test(quick),
-        Do::Bench { short, json } => timed("dist", dist).and_then(|dist| bench(&dist, short, json)),
+        Do::Bench { short, json } => timed("dist", || dist(Guests::Plain)).and_then(|dist| bench(&dist, short, json)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
 }
 
 fn test(quick: bool) -> anyhow::Result<()> {
-    timed("dist", dist)?;
+    timed("dist", || dist(Guests::All))?;
     let step = |name: &str, arguments: &[&str]| {
         timed(name, || {
             let mut command = cargo();
@@ -79,7 +79,10 @@ fn test(quick: bool) -> anyhow::Result<()> {
 
 fn bench(dist: &Dist, short: bool, json: Option<PathBuf>) -> anyhow::Result<()> {
     let mut command = cargo();
-    command.args(["bench", "--workspace", "--bench", "budgets", "--"]).arg("--dist").arg(dist.folder());
+    command
+        .args(["bench", "--profile", "product", "--workspace", "--bench", "budgets", "--"])
+        .arg("--dist")
+        .arg(dist.folder());
     if short {
         command.arg("--short");
     }
