@@ -97,6 +97,7 @@ fn a_full_disk_refuses_decisions_and_keeps_what_there_is_until_there_is_room_aga
     assert_eq!(refused, 20, "the disk never became full: {} decisions were made", made.len());
     tenant.put("/v1/policies/tenant", &policy(&[])).problem(507);
     assert_eq!(server.anonymous().get("/healthz").status, 200);
+    server.anonymous().get("/readyz").problem_naming(503, &["full"]);
     assert_eq!(tenant.decision(&made[0])["verdict"], "warn", "reading goes on");
 
     fs::remove_file(ballast).unwrap();

@@ -63,6 +63,7 @@ pub(crate) async fn judge(app: &App, request: Request) -> Result<Decided, Proble
         return Err(Problem::busy(format!("{limit} decisions are under way already; try again in a second")));
     };
     let started = Instant::now();
+    let _announced = app.store.announce();
     for _ in 0..ATTEMPTS {
         // Read before the kill switch is looked at: see `Store::halt_epoch`.
         let halt_epoch = app.store.halt_epoch();
@@ -83,7 +84,7 @@ pub(crate) async fn judge(app: &App, request: Request) -> Result<Decided, Proble
             decided_at: decided,
             idempotency: request.idempotency.clone(),
             input: input.to_bytes().map_err(Problem::internal)?,
-            record: serde_json::to_vec(&record).map_err(Problem::internal)?,
+            record: record.to_bytes().map_err(Problem::internal)?,
             effects: effects(&record),
             snapshot: Some(Arc::clone(snapshot.bytes())),
             halt_epoch,
@@ -123,7 +124,7 @@ fn enrich(request: &Request, system: Option<&Registered>) -> Result<Input, Probl
     });
     let occurred_at = request.occurred_at.unwrap_or(request.received);
     let case = Case {
-        id: uuid::Uuid::now_v7().to_string(),
+        id: new_id(),
         kind: request.kind.clone(),
         tenant: request.tenant.clone(),
         system: request.system.clone(),
@@ -139,6 +140,14 @@ fn enrich(request: &Request, system: Option<&Registered>) -> Result<Input, Probl
         context: serde_json::value::to_raw_value(&context).map_err(Problem::internal)?,
     };
     Ok(Input::new(case, halt))
+}
+
+/// A `UUIDv7` of now.
+fn new_id() -> String {
+    use rand::Rng as _;
+    let mut random = [0; 10];
+    rand::rng().fill_bytes(&mut random);
+    uuid::Builder::from_unix_timestamp_millis(Timestamp::now().as_millis(), &random).into_uuid().to_string()
 }
 
 fn identity(request: &Request, input: &Input) -> Identity {

@@ -37,4 +37,4 @@ pub use rows::{
 };
 pub use sqlite::read::Reader;
 pub use sqlite::verify::{Progress, VerifyOptions};
-pub use store::{Options, Store};
+pub use store::{Announced, Options, Store};

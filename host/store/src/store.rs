@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use assize_ledger::Digest;
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -42,6 +42,7 @@ struct Inner {
     queue: mpsc::Sender<Request>,
     limit: usize,
     halt_epoch: Arc<AtomicU64>,
+    announced: Arc<AtomicUsize>,
     sequencer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -96,12 +97,28 @@ impl Store {
         self.ask(|reply| Request::Snapshot(hash, bytes, reply)).await?
     }
 
+    /// Whether a decision could be recorded now, found out by way of the sequencer: by a commit of its own, unless another
+    /// succeeded within the last second.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.ask(Request::Probe).await?
+    }
+
     /// How many emergency stops were recorded since the store was opened.
     ///
     /// A decision carries the epoch that was read *before* the kill switch was looked at, and a stop is set in memory
     /// *before* it is appended: then no decision that was judged without the stop is recorded after it.
     pub fn halt_epoch(&self) -> u64 {
         self.inner.halt_epoch.load(Ordering::SeqCst)
+    }
+
+    /// Tells the sequencer that a request is being prepared, until the guard is dropped after its answer: it may wait a
+    /// moment for it, and commit more at once. Only a hint; a request that wasn't announced is served as well.
+    pub fn announce(&self) -> Announced {
+        self.inner.announced.fetch_add(1, Ordering::Relaxed);
+        Announced(Arc::clone(&self.inner.announced))
     }
 
     /// How many requests wait for the sequencer.
@@ -129,19 +146,30 @@ impl Store {
     }
 }
 
+/// A request under way, see [`Store::announce`].
+#[derive(Debug)]
+pub struct Announced(Arc<AtomicUsize>);
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Options {
     /// As [`Store::open`], with these options.
     pub async fn open(&self, dir: &Path, origin: &str) -> Result<Store, StoreError> {
         let lock = open::lock(dir)?;
         let path = open::database(dir);
         let halt_epoch = Arc::new(AtomicU64::new(0));
-        let sequencer =
-            Sequencer::start(path.clone(), self.max_bytes, origin.to_owned(), lock, Arc::clone(&halt_epoch)).await?;
+        let announced = Arc::new(AtomicUsize::new(0));
+        let (origin, epoch, coming) = (origin.to_owned(), Arc::clone(&halt_epoch), Arc::clone(&announced));
+        let sequencer = Sequencer::start(path.clone(), self.max_bytes, origin, lock, epoch, coming).await?;
         let reader = Reader::open(&path).await?;
         let limit = self.queue.max(1);
         let (queue, requests) = mpsc::channel(limit);
         let sequencer = Mutex::new(Some(tokio::spawn(sequencer.run(requests))));
-        Ok(Store { inner: Arc::new(Inner { reader, queue, limit, halt_epoch, sequencer }) })
+        Ok(Store { inner: Arc::new(Inner { reader, queue, limit, halt_epoch, announced, sequencer }) })
     }
 }
 

@@ -1,7 +1,5 @@
 //! For those who run the host.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
@@ -22,9 +20,9 @@ pub(crate) async fn healthz() -> &'static str {
 #[utoipa::path(get, path = "/readyz", tag = "operation",
     responses((status = 200, description = "Ready"), (status = 503, body = Problem)), security(()))]
 pub(crate) async fn readyz(State(app): State<SharedApp>) -> Result<Json<Value>, Problem> {
+    app.world.load().snapshot(DEFAULT_TENANT, None).map_err(Problem::internal)?;
     // Through the sequencer, as a decision would go: what it can't write, it says.
-    let snapshot = app.world.load().snapshot(DEFAULT_TENANT, None).map_err(Problem::internal)?;
-    app.store.put_snapshot(snapshot.hash(), Arc::clone(snapshot.bytes())).await?;
+    app.store.probe().await.map_err(Problem::busy)?;
     let head = app.store.head().await?;
     let missing: Vec<String> = {
         let world = app.world.load();

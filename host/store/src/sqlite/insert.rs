@@ -1,12 +1,13 @@
 //! Adding rows, many with one statement.
 //!
 //! Each statement is a trip to the connection's thread and back, which costs more than a row. So a group's rows go in
-//! chunks whose sizes are powers of two: few trips, and few enough different texts that each is prepared once and kept.
-//! One text holds the inserts into all three tables that a decision takes; the first begins the transaction, and the last
-//! adds the head and commits. A lone decision is one trip.
+//! one statement where they can: up to [`EXACT`] rows there is a text of just that many, beyond it chunks of powers of two.
+//! That is few enough different texts for each to be prepared once and kept. One text holds the inserts into all three
+//! tables that a decision takes; the first begins the transaction, and the last adds the head and commits. A group of
+//! decisions is one trip, mostly.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use assize_ledger::{Head, Tile, Timestamp};
 use sqlx::{AssertSqlSafe, SqliteConnection};
@@ -18,8 +19,10 @@ use crate::seal::{Payload, SealedDecision};
 
 /// The largest chunk; `SQLite` takes 32,766 parameters in a statement, a decision has 31.
 const LARGEST: usize = 256;
-/// Chunks of 1, 2, 4, … rows.
-const SIZES: usize = LARGEST.ilog2() as usize + 1;
+/// Up to this many rows, groups are as large as they happen to be; with powers of two alone, a group took three trips.
+const EXACT: usize = 64;
+/// Statements that the writing connection keeps prepared: each size at each place, of decisions and effects, and the rest.
+pub(crate) const PREPARED: usize = 1_024;
 
 const ENTRY: (&str, usize) = ("entries (seq, hash, kind, subject, tenant, time, bytes)", 7);
 const SEALED: (&str, usize) = ("sealed (seq, tenant, input_salt, input, record_salt, record)", 6);
@@ -36,9 +39,16 @@ const COMMIT: &str = "COMMIT;";
 
 /// The texts of the statements, made once.
 pub(crate) struct Inserts {
-    decisions: Vec<Texts>,
-    effects: Vec<Texts>,
+    decisions: Sizes,
+    effects: Sizes,
     entry: Arc<str>,
+}
+
+/// The texts of every size of chunk, made when first needed.
+struct Sizes {
+    tables: &'static [(&'static str, usize)],
+    /// Of 1 to [`EXACT`] rows, then of each power of two up to [`LARGEST`].
+    texts: Vec<OnceLock<Texts>>,
 }
 
 /// The same inserts at each place in a transaction.
@@ -83,10 +93,9 @@ impl<'c> Transaction<'c> {
 
 impl Inserts {
     pub(crate) fn new() -> Self {
-        let sizes = || (0..SIZES).map(|power| 1 << power);
         Self {
-            decisions: sizes().map(|rows| Texts::new(&[ENTRY, SEALED, DECISION], rows)).collect(),
-            effects: sizes().map(|rows| Texts::new(&[EFFECT], rows)).collect(),
+            decisions: Sizes::new(&[ENTRY, SEALED, DECISION]),
+            effects: Sizes::new(&[EFFECT]),
             entry: text(&[ENTRY, SEALED], 1).into(),
         }
     }
@@ -119,7 +128,7 @@ impl Inserts {
             return Ok(());
         }
         while rows.peek().is_some() {
-            let (chunk, texts) = chunk(&mut rows, &self.decisions)?;
+            let (chunk, texts) = self.decisions.chunk(&mut rows)?;
             let last = head.filter(|_| rows.peek().is_none());
             let sql = match (transaction.begun, last.is_some()) {
                 (true, false) => &texts.inside,
@@ -163,7 +172,7 @@ impl Inserts {
             .collect();
         let mut effects = effects.into_iter().peekable();
         while effects.peek().is_some() {
-            let (chunk, texts) = chunk(&mut effects, &self.effects)?;
+            let (chunk, texts) = self.effects.chunk(&mut effects)?;
             let sql = if transaction.begun { &texts.inside } else { &texts.first };
             let mut query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
             for (seq, n, tenant, effect) in chunk {
@@ -200,15 +209,25 @@ impl Texts {
     }
 }
 
-/// Takes as many rows as the largest statement that they fill.
-fn chunk<'t, T>(
-    rows: &mut impl ExactSizeIterator<Item = T>,
-    texts: &'t [Texts],
-) -> Result<(Vec<T>, &'t Texts), StoreError> {
-    let power = rows.len().max(1).ilog2().min(LARGEST.ilog2());
-    let missing = || StoreError::Storage { action: "adding rows", detail: format!("no statement of 2^{power} rows") };
-    let texts = texts.get(power as usize).ok_or_else(missing)?;
-    Ok((rows.by_ref().take(1 << power).collect(), texts))
+impl Sizes {
+    fn new(tables: &'static [(&'static str, usize)]) -> Self {
+        let beyond = (LARGEST.ilog2() - EXACT.ilog2()) as usize;
+        Self { tables, texts: (0..EXACT + beyond).map(|_| OnceLock::new()).collect() }
+    }
+
+    /// Takes as many rows as the largest statement that they fill.
+    fn chunk<T>(&self, rows: &mut impl ExactSizeIterator<Item = T>) -> Result<(Vec<T>, &Texts), StoreError> {
+        let size = match rows.len() {
+            left @ ..=EXACT => left.max(1),
+            left => 1 << left.ilog2().min(LARGEST.ilog2()),
+        };
+        let beyond = (size.ilog2() as usize).saturating_sub(EXACT.ilog2() as usize);
+        let at = if size <= EXACT { size - 1 } else { EXACT - 1 + beyond };
+        let missing = || StoreError::Storage { action: "adding rows", detail: format!("no statement of {size} rows") };
+        let texts = self.texts.get(at).ok_or_else(missing)?;
+        let texts = texts.get_or_init(|| Texts::new(self.tables, size));
+        Ok((rows.by_ref().take(size).collect(), texts))
+    }
 }
 
 /// `INSERT INTO … VALUES (?, …), …; …`, with the same number of rows for each table. A row that can't be added fails the

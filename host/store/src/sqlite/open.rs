@@ -8,7 +8,7 @@ use assize_ledger::{Digest, Frontier, Head, Tile, Timestamp};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 
-use super::{int, storage};
+use super::{insert, int, storage};
 use crate::StoreError;
 
 /// The schema, in steps; each is applied once, in order.
@@ -17,11 +17,12 @@ pub(crate) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrat
 const DATABASE: &str = "assize.db";
 const LOCK: &str = "assize.lock";
 
-/// Two pages of the system: a sealed record of 2 to 3 KB wastes little of one, and the last page of each table and
-/// index, which every commit writes again, isn't large.
-pub(crate) const PAGE_SIZE: u32 = 8_192;
-/// Pages of WAL (256 MB) after which a commit moves them to the database itself, should the task that does so fail.
-const CHECKPOINT_PAGES: u32 = (256 << 20) / PAGE_SIZE;
+/// A page of the system. A sealed input and record of 4 to 5 KB take one overflow page and little of the table's own, where
+/// in pages twice as large each would have one to itself and leave half of it empty; and the last page of each table and
+/// index, which every commit writes again, is small.
+pub(crate) const PAGE_SIZE: u32 = 4_096;
+/// Pages of WAL (1 GB) after which a commit moves them to the database itself, should the task that does so fail.
+const CHECKPOINT_PAGES: u32 = (1 << 30) / PAGE_SIZE;
 /// Room for the pages of one group, so that none has to be written before its commit; in KiB.
 const CACHE: &str = "-8192";
 /// Reading goes on beside the writer, so waiting is for the rare moment of a checkpoint or of a starting server.
@@ -63,6 +64,7 @@ pub(crate) async fn writer(path: &Path, max_bytes: Option<u64>) -> Result<Sqlite
         .busy_timeout(BUSY)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
         .pragma("cache_size", CACHE)
+        .statement_cache_capacity(insert::PREPARED)
         .disable_statement_logging();
     if let Some(bytes) = max_bytes {
         options = options.pragma("max_page_count", (bytes / u64::from(PAGE_SIZE)).to_string());
@@ -110,6 +112,30 @@ pub(crate) async fn readers(path: &Path) -> Result<SqlitePool, StoreError> {
     let opened = pool.connect_with(options.immutable(true)).await.map_err(storage("opening the database"))?;
     sqlx::query(schema).execute(&opened).await.map_err(storage("opening the database"))?;
     Ok(opened)
+}
+
+/// Bytes that must be left on the disk for the store to call itself ready: a group of decisions and the pages that hold it.
+#[cfg(unix)]
+const ROOM: u64 = 8 << 20;
+
+/// Whether the disk has room for more.
+#[cfg(unix)]
+pub(crate) fn room(database: &Path) -> Result<(), StoreError> {
+    // Where the system doesn't tell, commits will.
+    let Ok(disk) = rustix::fs::statvfs(database) else { return Ok(()) };
+    let left = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if left >= ROOM {
+        return Ok(());
+    }
+    Err(StoreError::DiskFull {
+        detail: format!("{left} bytes left, {ROOM} needed: make room in {}", database.display()),
+    })
+}
+
+/// Whether the disk has room for more: commits will tell.
+#[cfg(not(unix))]
+pub(crate) fn room(_: &Path) -> Result<(), StoreError> {
+    Ok(())
 }
 
 /// The log's name, as its first entry says; none without entries.

@@ -11,11 +11,13 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use assize_ledger::{Digest, Draft, Head, Tile};
-use sqlx::SqliteConnection;
+use sqlx::{AssertSqlSafe, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use self::keys::Keys;
 use super::checkpoint::Checkpointer;
@@ -27,6 +29,13 @@ use crate::seal::{Payload, SealedDecision};
 
 /// Requests in a group at most: enough to make the disk's answer cheap, few enough not to keep the first one waiting.
 const GROUP: usize = 256;
+/// How long a group waits for half of the requests that were announced. A commit takes about as long as writing 20
+/// decisions, and its processor time is that of judging two: with 64 clients and no waiting, groups of 13 took a fifth of
+/// the throughput. A lone client's request never waits: it is all that was announced.
+const GATHER: Duration = Duration::from_millis(2);
+
+/// How long a commit speaks for the next one.
+const PROVEN: Duration = Duration::from_secs(1);
 
 pub(crate) type Reply = oneshot::Sender<Result<Outcome, StoreError>>;
 
@@ -35,6 +44,8 @@ pub(crate) enum Request {
     Decision(Box<DecisionRequest>, Reply),
     Change(Box<ChangeDraft>, Reply),
     Snapshot(Digest, Arc<[u8]>, oneshot::Sender<Result<(), StoreError>>),
+    /// Whether a decision could be recorded now.
+    Probe(oneshot::Sender<Result<(), StoreError>>),
     /// Takes no more requests; those before it are still served.
     Close,
 }
@@ -58,11 +69,15 @@ pub(crate) struct Sequencer {
     head: Option<Head>,
     snapshots: HashSet<Digest>,
     halt_epoch: Arc<AtomicU64>,
+    /// Requests that are being prepared or wait, see [`crate::Store::announce`].
+    announced: Arc<AtomicUsize>,
     poisoned: Option<StoreError>,
     inserts: Inserts,
     checkpointer: Checkpointer,
     /// Bytes that the last group put into the WAL.
     committed: u64,
+    /// When the last commit succeeded, unless one failed since.
+    proven: Option<Instant>,
 }
 
 /// A group on its way into the database.
@@ -87,6 +102,7 @@ impl Sequencer {
         origin: String,
         lock: File,
         halt_epoch: Arc<AtomicU64>,
+        announced: Arc<AtomicUsize>,
     ) -> Result<Self, StoreError> {
         let mut connection = open::writer(&path, max_bytes).await?;
         open::migrate(&mut connection).await?;
@@ -112,10 +128,12 @@ impl Sequencer {
             head: Some(head),
             snapshots,
             halt_epoch,
+            announced,
             poisoned: None,
             inserts,
             checkpointer,
             committed: 0,
+            proven: None,
         };
         sequencer.open_log().await?;
         Ok(sequencer)
@@ -125,21 +143,39 @@ impl Sequencer {
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         let mut requests = Vec::with_capacity(GROUP);
         while queue.recv_many(&mut requests, GROUP).await > 0 {
+            self.gather(&mut requests, &mut queue).await;
             if requests.iter().any(|request| matches!(request, Request::Close)) {
                 queue.close();
             }
             self.serve(std::mem::replace(&mut requests, Vec::with_capacity(GROUP))).await;
         }
-        self.checkpointer.stop().await;
+        let database = self.checkpointer.stop().await;
         if let Some(connection) = self.connection.take() {
             open::close(connection).await;
+        }
+        drop(database);
+    }
+
+    /// Waits a moment for requests that were announced, so that a group is worth its commit.
+    async fn gather(&self, requests: &mut Vec<Request>, queue: &mut mpsc::Receiver<Request>) {
+        let enough = || self.announced.load(Ordering::Relaxed) / 2;
+        if requests.len() >= enough() {
+            return;
+        }
+        let deadline = Instant::now() + GATHER;
+        while requests.len() < enough().min(GROUP) {
+            let room = GROUP - requests.len();
+            match timeout_at(deadline, queue.recv_many(requests, room)).await {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => break,
+            }
         }
     }
 
     /// Writes a group and answers it.
     async fn serve(&mut self, requests: Vec<Request>) {
         let mut replies = Vec::with_capacity(requests.len());
-        let mut snapshot_replies = Vec::new();
+        let (mut snapshot_replies, mut probe_replies) = (Vec::new(), Vec::new());
         let mut work = Vec::with_capacity(requests.len());
         let mut snapshots = Vec::new();
         for request in requests {
@@ -156,13 +192,24 @@ impl Sequencer {
                     snapshots.push((hash, bytes));
                     snapshot_replies.push(reply);
                 }
+                Request::Probe(reply) => probe_replies.push(reply),
                 Request::Close => {}
             }
         }
+        if work.is_empty() && snapshots.is_empty() {
+            if !probe_replies.is_empty() {
+                self.answer_probes(probe_replies).await;
+            }
+            return;
+        }
+        let begun = Instant::now();
+        let committed = self.commit(work, snapshots).await;
+        tracing::trace!(requests = replies.len(), took = ?begun.elapsed(), "a group");
         // A requester that has gone away doesn't undo what it asked for: a failed send is fine.
-        match self.commit(work, snapshots).await {
+        match committed {
             Ok(outcomes) => {
-                for reply in snapshot_replies {
+                self.proven = Some(Instant::now());
+                for reply in snapshot_replies.into_iter().chain(probe_replies) {
                     drop(reply.send(Ok(())));
                 }
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {
@@ -171,7 +218,8 @@ impl Sequencer {
             }
             Err(error) => {
                 tracing::error!(%error, requests = replies.len(), "a group of requests could not be written");
-                for reply in snapshot_replies {
+                self.proven = None;
+                for reply in snapshot_replies.into_iter().chain(probe_replies) {
                     drop(reply.send(Err(error.clone())));
                 }
                 for reply in replies {
@@ -183,6 +231,38 @@ impl Sequencer {
         if let Some(writer) = &mut self.connection {
             self.checkpointer.committed(std::mem::take(&mut self.committed), writer).await;
         }
+    }
+
+    async fn answer_probes(&mut self, replies: Vec<oneshot::Sender<Result<(), StoreError>>>) {
+        // Asking often must not cost a commit each time.
+        let mut answer = Ok(());
+        if self.proven.is_none_or(|proven| proven.elapsed() >= PROVEN) {
+            answer = self.probe().await;
+            self.proven = answer.is_ok().then(Instant::now);
+        }
+        for reply in replies {
+            drop(reply.send(answer.clone()));
+        }
+    }
+
+    /// Commits something that no record knows of, and looks whether there is room for more than that.
+    async fn probe(&mut self) -> Result<(), StoreError> {
+        if let Some(poisoned) = self.poisoned.clone().or_else(|| self.checkpointer.poisoned()) {
+            return Err(poisoned);
+        }
+        let (mut connection, head) = self.ready().await?;
+        let number = head.size() & 0xffff;
+        let sql = format!("BEGIN IMMEDIATE; PRAGMA user_version = {number}; COMMIT;");
+        let written = sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await;
+        let written = written.map(drop).map_err(storage("trying to write"));
+        if written.is_err() {
+            drop(sqlx::query("ROLLBACK").execute(&mut connection).await);
+        }
+        (self.connection, self.head) = (Some(connection), Some(head));
+        if let Err(error @ StoreError::Poisoned { .. }) = &written {
+            self.poisoned = Some(error.clone());
+        }
+        written.and_then(|()| open::room(&self.path))
     }
 
     /// One transaction. On an error nothing of it is stored.

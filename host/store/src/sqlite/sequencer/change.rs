@@ -73,7 +73,7 @@ impl Sequencer {
             Ok(json) => json,
             Err(error) => return Ok(Err(StoreError::Invalid { field: "details", detail: error.to_string() })),
         };
-        let payload = Payload::seal(input, Some(record))?;
+        let payload = Payload::seal(input, Some(record));
         let (input, record) = payload.commitments();
         let kind = change.entry_kind();
         let draft = Draft { kind: kind.clone(), subject: subject.clone(), time, facts, input, record };
