@@ -61,7 +61,11 @@ impl Input {
 
     /// The bytes that are recorded, and that [`Input::from_bytes`] takes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, InputError> {
-        Ok(serde_json::to_vec(&Written { case: self.case(), halt: &self.halt })?)
+        let case = self.case();
+        // Its documents, and room for the rest of most cases.
+        let mut bytes = Vec::with_capacity(case.payload.get().len() + case.context.get().len() + 768);
+        serde_json::to_writer(&mut bytes, &Written { case, halt: &self.halt })?;
+        Ok(bytes)
     }
 
     /// From recorded bytes. `payload` and `context` keep theirs exactly.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::de::Visitor;
+use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
@@ -35,6 +36,12 @@ impl Digest {
         &self.0
     }
 
+    /// Its hexadecimal digits. Always some: the lengths fit, and digits are UTF-8.
+    fn digits<'b>(&self, buffer: &'b mut [u8; 64]) -> Option<&'b str> {
+        hex::encode_to_slice(self.0, buffer).ok()?;
+        std::str::from_utf8(buffer).ok()
+    }
+
     /// The first twelve hexadecimal digits, for tables that people read.
     pub fn short(&self) -> String {
         let mut hex = self.to_string();
@@ -64,8 +71,7 @@ impl FromStr for Digest {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut hex = [0; 64];
-        hex::encode_to_slice(self.0, &mut hex).map_err(|_| fmt::Error)?;
-        f.write_str(std::str::from_utf8(&hex).map_err(|_| fmt::Error)?)
+        f.write_str(self.digits(&mut hex).ok_or(fmt::Error)?)
     }
 }
 
@@ -76,8 +82,11 @@ impl fmt::Debug for Digest {
 }
 
 impl Serialize for Digest {
+    /// Not by way of `Display`: a decision writes some forty digests, and formatting each took longer than hashing it.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let mut hex = [0; 64];
+        let digits = self.digits(&mut hex).ok_or_else(|| S::Error::custom("a digest that can't be written"))?;
+        serializer.serialize_str(digits)
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::de::Visitor;
+use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Milliseconds since the Unix epoch, UTC; written as RFC 3339 with three decimals (`2026-06-01T00:00:00.000Z`).
@@ -27,6 +28,30 @@ impl Timestamp {
     /// Milliseconds since the epoch.
     pub const fn as_millis(self) -> u64 {
         self.0
+    }
+
+    /// `2026-06-01T00:00:00.000Z`, which always has this length from 1970 to 9999.
+    fn write(self, buffer: &mut [u8; 24]) -> Option<&str> {
+        let moment = jiff::Timestamp::from_millisecond(i64::try_from(self.0).ok()?).ok()?;
+        let civil = jiff::tz::Offset::UTC.to_datetime(moment);
+        *buffer = *b"0000-00-00T00:00:00.000Z";
+        let mut put = |end: usize, mut number: u16| {
+            for digit in buffer.get_mut(..end).into_iter().flatten().rev() {
+                if !digit.is_ascii_digit() || number == 0 {
+                    break;
+                }
+                *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+                number /= 10;
+            }
+        };
+        put(4, civil.year().unsigned_abs());
+        put(23, civil.millisecond().unsigned_abs());
+        for (end, number) in
+            [(7, civil.month()), (10, civil.day()), (13, civil.hour()), (16, civil.minute()), (19, civil.second())]
+        {
+            put(end, number.unsigned_abs().into());
+        }
+        std::str::from_utf8(buffer).ok()
     }
 
     /// The host's clock. Only what runs live may read it: a judgment takes its times as arguments.
@@ -53,9 +78,7 @@ impl FromStr for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millis = i64::try_from(self.0).map_err(|_| fmt::Error)?;
-        let moment = jiff::Timestamp::from_millisecond(millis).map_err(|_| fmt::Error)?;
-        write!(f, "{moment:.3}")
+        f.write_str(self.write(&mut [0; 24]).ok_or(fmt::Error)?)
     }
 }
 
@@ -67,7 +90,9 @@ impl fmt::Debug for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let mut buffer = [0; 24];
+        let text = self.write(&mut buffer).ok_or_else(|| S::Error::custom("a time that can't be written"))?;
+        serializer.serialize_str(text)
     }
 }
 
@@ -113,6 +138,14 @@ mod tests {
     fn the_last_moment_can_be_written() {
         assert_eq!(Timestamp::MAX.to_string(), "9999-12-30T22:00:00.000Z");
         assert_eq!(Timestamp::MAX.to_string().parse(), Ok(Timestamp::MAX));
+    }
+
+    #[test]
+    fn is_written_as_jiff_writes_it() {
+        for millis in (0..=Timestamp::MAX.0).step_by(8_640_123_457).chain([999, 1_000, 951_782_400_000]) {
+            let moment = jiff::Timestamp::from_millisecond(i64::try_from(millis).unwrap()).unwrap();
+            assert_eq!(Timestamp(millis).to_string(), format!("{moment:.3}"));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! doubles round the latter. What is judged, hashed and rerun must mean the same to everyone, so both are refused at
 //! the door (cf. RFC 7493, I-JSON). The bytes themselves are never changed.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// Arrays and objects may stand in each other this deep.
@@ -54,8 +55,8 @@ pub fn check(bytes: &[u8]) -> Result<&str, JsonError> {
     Ok(text)
 }
 
-enum Step {
-    Key(String),
+enum Step<'a> {
+    Key(Cow<'a, str>),
     Index(usize),
 }
 
@@ -63,10 +64,10 @@ enum Step {
 struct Scan<'a> {
     text: &'a str,
     at: usize,
-    path: Vec<Step>,
+    path: Vec<Step<'a>>,
 }
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
     fn pointer(&self) -> String {
         self.path.iter().fold(String::new(), |pointer, step| match step {
             Step::Key(key) => pointer + "/" + &key.replace('~', "~0").replace('/', "~1"),
@@ -92,7 +93,7 @@ impl Scan<'_> {
         }
     }
 
-    fn enter(&mut self, step: Step) -> Result<(), Problem> {
+    fn enter(&mut self, step: Step<'a>) -> Result<(), Problem> {
         self.path.push(step);
         if self.path.len() > MAX_DEPTH { Err(Problem::TooDeep) } else { Ok(()) }
     }
@@ -102,8 +103,8 @@ impl Scan<'_> {
         let mut keys = Keys::default();
         while self.peek() == Some(b'"') {
             let key = self.string()?;
-            if !keys.insert(&key) {
-                return Err(Problem::DuplicateKey(key));
+            if !keys.insert(key.clone()) {
+                return Err(Problem::DuplicateKey(key.into_owned()));
             }
             self.peek();
             self.at += 1; // the colon
@@ -135,19 +136,24 @@ impl Scan<'_> {
     }
 
     /// A string with its escapes resolved: `"a"` and `"\u0061"` are one key.
-    fn string(&mut self) -> Result<String, Problem> {
+    fn string(&mut self) -> Result<Cow<'a, str>, Problem> {
         let start = self.at;
         let bytes = self.text.as_bytes();
         self.at += 1;
+        let mut escapes = false;
         while let Some(byte) = bytes.get(self.at) {
+            escapes |= *byte == b'\\';
             self.at += if *byte == b'\\' { 2 } else { 1 };
             if *byte == b'"' {
                 break;
             }
         }
+        if !escapes && let Some(plain) = self.text.get(start + 1..self.at - 1) {
+            return Ok(Cow::Borrowed(plain));
+        }
         let literal = self.text.get(start..self.at).unwrap_or_default();
         // `IgnoredAny` doesn't look at surrogates; reading the string does.
-        serde_json::from_str(literal).map_err(|error| Problem::Syntax(error.to_string()))
+        serde_json::from_str(literal).map(Cow::Owned).map_err(|error| Problem::Syntax(error.to_string()))
     }
 
     fn scalar(&mut self) -> Result<(), Problem> {
@@ -175,23 +181,23 @@ impl Scan<'_> {
 
 /// The keys of one object. Most objects are small: a set pays off only past a dozen keys.
 #[derive(Default)]
-struct Keys {
-    few: Vec<String>,
-    many: HashSet<String>,
+struct Keys<'a> {
+    few: Vec<Cow<'a, str>>,
+    many: HashSet<Cow<'a, str>>,
 }
 
-impl Keys {
+impl<'a> Keys<'a> {
     /// False where the key was there already.
-    fn insert(&mut self, key: &str) -> bool {
+    fn insert(&mut self, key: Cow<'a, str>) -> bool {
         if self.few.len() < 12 {
-            let new = !self.few.iter().any(|known| known == key);
-            self.few.push(key.to_owned());
+            let new = !self.few.contains(&key);
+            self.few.push(key);
             return new;
         }
         if self.many.is_empty() {
             self.many.extend(self.few.iter().cloned());
         }
-        self.many.insert(key.to_owned())
+        self.many.insert(key)
     }
 }
 

@@ -3,7 +3,9 @@
 //! The types of this version stop here. What an answer may contain is checked by the caller, for all versions alike.
 
 use serde_json::value::RawValue;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{
+    ComponentExportIndex, ComponentNamedList, HasSelf, InstancePre, Lift, Linker, Lower, TypedFunc,
+};
 use wasmtime::{Result, Store};
 
 use crate::contract as neutral;
@@ -45,9 +47,6 @@ mod action {
 use action::exports::assize::plugin::planner;
 use risk_agent::assize::plugin::{log, types};
 
-pub(crate) use action::ActionPre;
-pub(crate) use compliance_rule::ComplianceRulePre;
-pub(crate) use risk_agent::RiskAgentPre;
 /// A case in this version's form; made once for all plugins that judge it.
 pub(crate) use types::Case;
 
@@ -76,66 +75,98 @@ impl log::Host for Guest {
     }
 }
 
+/// What a plugin exports: the function that judges or plans, and the one that looks at settings. Each call looks up the one
+/// that it needs; the generated bindings would look up and check both, at every call.
+pub(crate) struct Exports {
+    plugin: InstancePre<Guest>,
+    judge: ComponentExportIndex,
+    validate: ComponentExportIndex,
+}
+
+type Judges<'a, T> = TypedFunc<(&'a str, &'a Case), (std::result::Result<T, types::Failure>,)>;
+type Weighs<'a, W, T> = TypedFunc<(&'a str, &'a Case, &'a W), (std::result::Result<T, types::Failure>,)>;
+type Validates<'a> = TypedFunc<(&'a str,), (std::result::Result<(), types::Failure>,)>;
+
+impl Exports {
+    /// Finds `function` of the exported `interface`, beside `validate-settings`.
+    pub(crate) fn find(plugin: InstancePre<Guest>, interface: &str, function: &str) -> Result<Self> {
+        let component = plugin.component();
+        let missing = |name: &str| wasmtime::format_err!("no export `{name}`");
+        let interface = component.get_export_index(None, interface).ok_or_else(|| missing(interface))?;
+        let named = |name: &str| component.get_export_index(Some(&interface), name).ok_or_else(|| missing(name));
+        let (judge, validate) = (named(function)?, named("validate-settings")?);
+        Ok(Self { plugin, judge, validate })
+    }
+}
+
 pub(crate) async fn assess(
-    pre: &RiskAgentPre<Guest>,
+    exports: &Exports,
     store: &mut Store<Guest>,
-    settings: &types::Json,
+    settings: &str,
     case: &Case,
 ) -> Answered<neutral::Assessment> {
-    let agent = pre.instantiate_async(&mut *store).await?;
-    let answer = agent.assize_plugin_assessor().call_assess(store, settings, case).await?;
+    let instance = exports.plugin.instantiate_async(&mut *store).await?;
+    let assess: Judges<'_, types::Assessment> = instance.get_typed_func(&mut *store, exports.judge)?;
+    let (answer,) = assess.call_async(store, (settings, case)).await?;
     Ok(answer.map(assessment))
 }
 
 pub(crate) async fn rule(
-    pre: &ComplianceRulePre<Guest>,
+    exports: &Exports,
     store: &mut Store<Guest>,
-    settings: &types::Json,
+    settings: &str,
     case: &Case,
     risk: &neutral::Risk,
 ) -> Answered<neutral::Ruling> {
-    let rule = pre.instantiate_async(&mut *store).await?;
-    let answer = rule.assize_plugin_adjudicator().call_rule(store, settings, case, &lower_risk(risk)).await?;
+    let instance = exports.plugin.instantiate_async(&mut *store).await?;
+    let rule: Weighs<'_, types::Risk, types::Ruling> = instance.get_typed_func(&mut *store, exports.judge)?;
+    let (answer,) = rule.call_async(store, (settings, case, &lower_risk(risk))).await?;
     Ok(answer.map(|ruling| Ok(lift_ruling(ruling))))
 }
 
 pub(crate) async fn plan(
-    pre: &ActionPre<Guest>,
+    exports: &Exports,
     store: &mut Store<Guest>,
-    settings: &types::Json,
+    settings: &str,
     case: &Case,
     outcome: &neutral::Outcome,
 ) -> Answered<Vec<neutral::Effect>> {
-    let action = pre.instantiate_async(&mut *store).await?;
-    let answer = action.assize_plugin_planner().call_plan(store, settings, case, &lower_outcome(outcome)).await?;
+    let instance = exports.plugin.instantiate_async(&mut *store).await?;
+    let plan: Weighs<'_, planner::Outcome, Vec<planner::Effect>> =
+        instance.get_typed_func(&mut *store, exports.judge)?;
+    let (answer,) = plan.call_async(store, (settings, case, &lower_outcome(outcome))).await?;
     Ok(answer.map(|effects| effects.into_iter().map(effect).collect()))
 }
 
-pub(crate) async fn validate_risk_agent(
-    pre: &RiskAgentPre<Guest>,
-    store: &mut Store<Guest>,
-    settings: &types::Json,
-) -> Answered<()> {
-    let agent = pre.instantiate_async(&mut *store).await?;
-    Ok(agent.assize_plugin_assessor().call_validate_settings(store, settings).await?.map(Ok))
+pub(crate) async fn validate_risk_agent(exports: &Exports, store: &mut Store<Guest>, settings: &str) -> Answered<()> {
+    validate::<(&str, &Case), types::Assessment>(exports, store, settings).await
 }
 
 pub(crate) async fn validate_compliance_rule(
-    pre: &ComplianceRulePre<Guest>,
+    exports: &Exports,
     store: &mut Store<Guest>,
-    settings: &types::Json,
+    settings: &str,
 ) -> Answered<()> {
-    let rule = pre.instantiate_async(&mut *store).await?;
-    Ok(rule.assize_plugin_adjudicator().call_validate_settings(store, settings).await?.map(Ok))
+    validate::<(&str, &Case, &types::Risk), types::Ruling>(exports, store, settings).await
 }
 
-pub(crate) async fn validate_action(
-    pre: &ActionPre<Guest>,
-    store: &mut Store<Guest>,
-    settings: &types::Json,
-) -> Answered<()> {
-    let action = pre.instantiate_async(&mut *store).await?;
-    Ok(action.assize_plugin_planner().call_validate_settings(store, settings).await?.map(Ok))
+pub(crate) async fn validate_action(exports: &Exports, store: &mut Store<Guest>, settings: &str) -> Answered<()> {
+    validate::<(&str, &Case, &planner::Outcome), Vec<planner::Effect>>(exports, store, settings).await
+}
+
+/// Asks for the plugin's opinion of settings. It is what happens to every plugin first, so the types of the other export are
+/// checked here too.
+async fn validate<P, R>(exports: &Exports, store: &mut Store<Guest>, settings: &str) -> Answered<()>
+where
+    P: ComponentNamedList + Lower + 'static,
+    R: Lift + 'static,
+{
+    let instance = exports.plugin.instantiate_async(&mut *store).await?;
+    let _: TypedFunc<P, (std::result::Result<R, types::Failure>,)> =
+        instance.get_typed_func(&mut *store, exports.judge)?;
+    let validate: Validates<'_> = instance.get_typed_func(&mut *store, exports.validate)?;
+    let (answer,) = validate.call_async(store, (settings,)).await?;
+    Ok(answer.map(Ok))
 }
 
 /// JSON that a guest returned, checked as strictly as what came in at the door.

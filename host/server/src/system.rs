@@ -98,7 +98,7 @@ pub(crate) struct Registration {
     pub(crate) attributes: Option<Box<RawValue>>,
 }
 
-/// A system as it is kept. Its JSON is `context.system` of every case that it sends.
+/// A system as it is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct System {
     pub(crate) id: String,
@@ -198,6 +198,54 @@ impl System {
             created_at,
             updated_at,
             stopped: None,
+        })
+    }
+
+    /// Its JSON as `context.system` of every case that it sends: without members that say nothing (null, empty), which
+    /// every plugin would have to read past in every case, and without the tenant, which the case itself names.
+    pub(crate) fn considered(&self) -> serde_json::Result<Box<RawValue>> {
+        #[derive(Serialize)]
+        struct Considered<'a> {
+            id: &'a str,
+            name: &'a str,
+            operational_status: Status,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            lifecycle_phase: Option<Phase>,
+            risk_classification: RiskClass,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            sector: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            eu_database_registration_id: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            training_flops: Option<f64>,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            external_dependencies: &'a [String],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            human_ai_configuration: Option<&'a str>,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            jurisdictions: &'a [String],
+            attributes: &'a RawValue,
+            created_at: Timestamp,
+            updated_at: Timestamp,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            stopped: Option<&'a Stop>,
+        }
+        serde_json::value::to_raw_value(&Considered {
+            id: &self.id,
+            name: &self.name,
+            operational_status: self.operational_status,
+            lifecycle_phase: self.lifecycle_phase,
+            risk_classification: self.risk_classification,
+            sector: self.sector.as_deref(),
+            eu_database_registration_id: self.eu_database_registration_id.as_deref(),
+            training_flops: self.training_flops,
+            external_dependencies: &self.external_dependencies,
+            human_ai_configuration: self.human_ai_configuration.as_deref(),
+            jurisdictions: &self.jurisdictions,
+            attributes: &self.attributes,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            stopped: self.stopped.as_ref(),
         })
     }
 

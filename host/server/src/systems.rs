@@ -21,7 +21,7 @@ pub(crate) struct Registered {
 
 impl Registered {
     pub(crate) fn new(system: System, version: u64) -> serde_json::Result<Self> {
-        let json = serde_json::value::to_raw_value(&system)?;
+        let json = system.considered()?;
         let stopped = system.stopped.is_some();
         Ok(Self { system, version, json, stopped })
     }

@@ -3,8 +3,12 @@
 use assize_kernel::{Layer, NamedFinding, Outcome, PlannedEffect, Record, Run, Skipped, Thresholds};
 use assize_ledger::{Digest, Timestamp};
 use assize_sandbox::contract::Verdict;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
+
+use crate::problem::Problem;
 
 /// Where it stands in the ledger.
 #[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
@@ -142,7 +146,24 @@ impl<'a> DecisionView<'a> {
         }
     }
 
+    /// As JSON.
+    pub(crate) fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
+        // What most answers take; growing to it in steps would copy it five times.
+        let mut bytes = Vec::with_capacity(6 << 10);
+        serde_json::to_writer(&mut bytes, self)?;
+        Ok(bytes)
+    }
+
     pub(crate) fn with_bytes(self, record: &'a RawValue, input: Option<&'a RawValue>) -> Self {
         Self { record: Some(record), input, ..self }
+    }
+}
+
+impl IntoResponse for DecisionView<'_> {
+    fn into_response(self) -> Response {
+        match self.to_bytes() {
+            Ok(bytes) => ([(header::CONTENT_TYPE, "application/json")], bytes).into_response(),
+            Err(error) => Problem::internal(error).into_response(),
+        }
     }
 }

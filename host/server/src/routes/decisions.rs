@@ -110,7 +110,7 @@ pub(crate) async fn create(
         Decided::New(record, place) => {
             let view = DecisionView::new(&record, place);
             let location = format!("/v1/decisions/{}", record.identity.id);
-            Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(view)).into_response())
+            Ok((StatusCode::CREATED, [(header::LOCATION, location)], view).into_response())
         }
         Decided::Before(id) => answer(&stored(&app, Some(&tenant), &id).await?, StatusCode::OK, false),
     }
@@ -171,14 +171,14 @@ fn answer(stored: &StoredDecision, status: StatusCode, whole: bool) -> Result<Re
     let record = record(stored)?;
     let view = DecisionView::new(&record, Place { seq: stored.row.seq, entry_hash: stored.row.entry_hash });
     if !whole {
-        return Ok((status, Json(view)).into_response());
+        return Ok((status, view).into_response());
     }
     let exact = |bytes: &Option<Vec<u8>>| -> Result<Option<Box<RawValue>>, Problem> {
         bytes.as_deref().map(|bytes| serde_json::from_slice(bytes).map_err(Problem::internal)).transpose()
     };
     let (record_bytes, input) = (exact(&stored.record)?, exact(&stored.input)?);
-    let Some(record_bytes) = record_bytes else { return Ok((status, Json(view)).into_response()) };
-    Ok((status, Json(view.with_bytes(&record_bytes, input.as_deref()))).into_response())
+    let Some(record_bytes) = record_bytes else { return Ok((status, view).into_response()) };
+    Ok((status, view.with_bytes(&record_bytes, input.as_deref())).into_response())
 }
 
 /// One decision with its exact record and input.
