@@ -30,9 +30,9 @@ pub struct Plugin {
 
 /// By contract version and kind.
 enum Pre {
-    RiskAgent1(v1::RiskAgentPre<Guest>),
-    ComplianceRule1(v1::ComplianceRulePre<Guest>),
-    Action1(v1::ActionPre<Guest>),
+    RiskAgent1(v1::Exports),
+    ComplianceRule1(v1::Exports),
+    Action1(v1::Exports),
 }
 
 /// Why a component can't be loaded.
@@ -158,9 +158,11 @@ fn exported_contract(engine: &Engine, component: &Component) -> Result<String, L
 impl Pre {
     fn new(linked: InstancePre<Guest>, interface: &str) -> Result<Self, LoadError> {
         match interface {
-            "assize:plugin/assessor@1.0.0" => v1::RiskAgentPre::new(linked).map(Self::RiskAgent1),
-            "assize:plugin/adjudicator@1.0.0" => v1::ComplianceRulePre::new(linked).map(Self::ComplianceRule1),
-            "assize:plugin/planner@1.0.0" => v1::ActionPre::new(linked).map(Self::Action1),
+            "assize:plugin/assessor@1.0.0" => v1::Exports::find(linked, interface, "assess").map(Self::RiskAgent1),
+            "assize:plugin/adjudicator@1.0.0" => {
+                v1::Exports::find(linked, interface, "rule").map(Self::ComplianceRule1)
+            }
+            "assize:plugin/planner@1.0.0" => v1::Exports::find(linked, interface, "plan").map(Self::Action1),
             other => return Err(LoadError::Exports(format!("{other}, which this host doesn't know"))),
         }
         .map_err(LoadError::Contract)
@@ -285,9 +287,9 @@ impl Plugin {
     }
 }
 
-/// Fuel between two yields to other calls on the same thread: about 0.1 ms. A call that computes for long holds up its
-/// neighbours for no longer than that.
-const YIELD_EVERY: u64 = 200_000;
+/// Fuel between two yields to other calls on the same thread: about 30 µs. A call that computes for long holds up its
+/// neighbours for no longer than that, at each of the steps that their decisions take.
+const YIELD_EVERY: u64 = 50_000;
 
 /// A call under way.
 struct Run {
