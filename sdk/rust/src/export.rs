@@ -9,6 +9,13 @@ pub fn settings<S: DeserializeOwned>(json: &str) -> Result<S, Failure> {
     serde_json::from_str(json).map_err(|error| Failure::InvalidSettings(error.to_string()))
 }
 
+/// What a call is about. It is never dropped: the instance ends with the call, memory and all, and taking a case apart before
+/// that would only cost fuel.
+#[doc(hidden)]
+pub fn kept<T>(value: T) -> core::mem::ManuallyDrop<T> {
+    core::mem::ManuallyDrop::new(value)
+}
+
 /// Settings that need no check beyond their shape. A method `check(&self) -> Result<(), String>` of the settings type itself
 /// takes precedence over this one.
 #[doc(hidden)]
@@ -54,8 +61,9 @@ macro_rules! risk_agent {
                 settings: ::std::string::String,
                 subject: $crate::wire::Case,
             ) -> ::core::result::Result<$crate::Assessment, $crate::Failure> {
-                let settings: $settings = $crate::export::settings(&settings)?;
-                $assess(&settings, &$crate::Case::from(subject))
+                let settings = $crate::export::kept($crate::export::settings::<$settings>(&settings)?);
+                let case = $crate::export::kept($crate::Case::from(subject));
+                $assess(&settings, &case)
             }
         }
 
@@ -83,8 +91,9 @@ macro_rules! compliance_rule {
                 subject: $crate::wire::Case,
                 risk: $crate::Risk,
             ) -> ::core::result::Result<$crate::Ruling, $crate::Failure> {
-                let settings: $settings = $crate::export::settings(&settings)?;
-                $rule(&settings, &$crate::Case::from(subject), &risk)
+                let settings = $crate::export::kept($crate::export::settings::<$settings>(&settings)?);
+                let case = $crate::export::kept($crate::Case::from(subject));
+                $rule(&settings, &case, &risk)
             }
         }
 
@@ -112,8 +121,9 @@ macro_rules! action {
                 subject: $crate::wire::Case,
                 outcome: $crate::Outcome,
             ) -> ::core::result::Result<::std::vec::Vec<$crate::Effect>, $crate::Failure> {
-                let settings: $settings = $crate::export::settings(&settings)?;
-                $plan(&settings, &$crate::Case::from(subject), &outcome)
+                let settings = $crate::export::kept($crate::export::settings::<$settings>(&settings)?);
+                let case = $crate::export::kept($crate::Case::from(subject));
+                $plan(&settings, &case, &outcome)
             }
         }
 

@@ -91,10 +91,19 @@ pub fn find(text: &str, phrases: &[&str], mut found: impl FnMut(usize, Range<usi
 /// ```
 #[derive(Debug)]
 pub struct Phrases<const N: usize> {
-    /// Group and phrase, by first letter.
-    ordered: [(u8, &'static str); N],
+    /// By first letter.
+    ordered: [Entry; N],
     /// Where the phrases of each letter start in `ordered`; digits come last, as one.
     starts: [u16; LETTERS + 1],
+}
+
+/// A phrase in its place.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    group: u8,
+    /// The second letter or digit; 0 where the phrase has something else there.
+    second: u8,
+    phrase: &'static str,
 }
 
 /// The letters, and one for all digits.
@@ -119,7 +128,7 @@ impl<const N: usize> Phrases<N> {
     pub const fn new(groups: &[&'static [&'static str]]) -> Self {
         assert!(count(groups) == N, "N isn't the number of phrases");
         assert!(groups.len() <= 256, "too many groups");
-        let mut ordered = [(0, ""); N];
+        let mut ordered = [Entry { group: 0, second: 0, phrase: "" }; N];
         let mut starts = [0; LETTERS + 1];
         let (mut letter, mut next) = (0, 0);
         while letter < LETTERS {
@@ -130,7 +139,9 @@ impl<const N: usize> Phrases<N> {
                 while index < groups[group].len() {
                     let phrase = groups[group][index];
                     if slot(phrase.as_bytes()[0]) == letter {
-                        ordered[next] = (group as u8, phrase);
+                        let bytes = phrase.as_bytes();
+                        let second = if bytes.len() > 1 && slot(bytes[1]) < LETTERS { bytes[1] } else { 0 };
+                        ordered[next] = Entry { group: group as u8, second, phrase };
                         next += 1;
                     }
                     index += 1;
@@ -149,9 +160,18 @@ impl<const N: usize> Phrases<N> {
         words(text, |letter, start, rest| {
             let slot = slot(letter);
             let (Some(from), Some(to)) = (self.starts.get(slot), self.starts.get(slot + 1)) else { return };
-            for (group, phrase) in self.ordered.get(usize::from(*from)..usize::from(*to)).unwrap_or_default() {
-                if let Some(length) = length_at_start(rest, phrase) {
-                    found(usize::from(*group), start..start + length);
+            // Most phrases differ from the word in the second character already, which is cheap to see where the word's
+            // first two are ASCII.
+            let seen = match rest.as_bytes() {
+                [first, second, ..] if first.is_ascii() => ASCII.get(usize::from(*second)).copied().unwrap_or(UNSEEN),
+                _ => UNSEEN,
+            };
+            for entry in self.ordered.get(usize::from(*from)..usize::from(*to)).unwrap_or_default() {
+                if entry.second != seen && entry.second != 0 && seen != UNSEEN {
+                    continue;
+                }
+                if let Some(length) = length_at_start(rest, entry.phrase) {
+                    found(usize::from(entry.group), start..start + length);
                 }
             }
         });
@@ -201,6 +221,9 @@ const GAP: u8 = 1;
 /// A letter of another script; Latin ones and digits stand for themselves, in lowercase ASCII.
 const FOREIGN: u8 = 2;
 
+/// No class: the character has to be looked at.
+const UNSEEN: u8 = u8::MAX;
+
 /// The classes of ASCII.
 static ASCII: [u8; 128] = {
     let mut classes = [OTHER; 128];
@@ -231,7 +254,7 @@ fn class(character: char) -> u8 {
 
 /// The bytes of `text` that `phrase` takes at its start, if it stands there.
 fn length_at_start(text: &str, phrase: &str) -> Option<usize> {
-    // Most phrases differ in the second letter already, which is cheap to see where both are ASCII.
+    // As in `Phrases::find`, for phrases that aren't in order.
     if let ([first, seen, ..], Some(wanted)) = (text.as_bytes(), phrase.as_bytes().get(1))
         && first.is_ascii()
         && seen.is_ascii()
@@ -289,7 +312,7 @@ fn class_at(text: &str, at: usize) -> (u8, usize) {
 #[cfg(test)]
 #[allow(clippy::string_slice, reason = "a span that cuts a character should fail the test")]
 mod tests {
-    use super::find;
+    use super::{Phrases, count, find};
 
     fn found(text: &str, phrases: &[&str]) -> Vec<String> {
         let mut all = Vec::new();
@@ -304,6 +327,24 @@ mod tests {
             found("A Social-Scoring of OPINIÃO\n  política.", &phrases),
             ["Social-Scoring", "OPINIÃO\n  política"]
         );
+    }
+
+    #[test]
+    fn ordered_phrases_are_found_where_all_are() {
+        const GROUPS: &[&[&str]] =
+            &[&["a", "an", "a b", "arg*", "7 up", "7up"], &["opiniao politica", "op*", "o", "b*", "at"]];
+        static PHRASES: Phrases<{ count(GROUPS) }> = Phrases::new(GROUPS);
+        let flat: Vec<&str> = GROUPS.iter().flat_map(|group| group.iter().copied()).collect();
+        for text in ["A an argüir a-b Á ãn OPINIÃO política o", "7-UP 7up a\u{2010}b", "öp 7", "a", "", "at b"] {
+            let (mut ordered, mut all) = (Vec::new(), Vec::new());
+            PHRASES.find(text, |group, span| ordered.push((group, span.start, span.end)));
+            super::find(text, &flat, |index, span| {
+                all.push((usize::from(index >= GROUPS[0].len()), span.start, span.end));
+            });
+            ordered.sort_unstable();
+            all.sort_unstable();
+            assert_eq!(ordered, all, "{text:?}");
+        }
     }
 
     #[test]
