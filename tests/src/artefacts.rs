@@ -33,7 +33,7 @@ pub fn bundled(name: &str) -> Vec<u8> {
     fs::read(bundled_file(name)).unwrap()
 }
 
-/// The bytes of a guest that is made for tests: `hostile` or `rule-echo`.
+/// The bytes of a guest that is made for tests: `hostile`, `rule-echo` or `clock`.
 pub fn guest(name: &str) -> Vec<u8> {
     fs::read(built(&format!("test-guests/test-{name}-1.0.0.wasm"))).unwrap()
 }

@@ -1,5 +1,10 @@
 //! Packages that nobody would make but a test.
 
+use wit_component::{StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+use crate::artefacts::workspace;
+
 /// The custom section that carries a package's manifest.
 const MANIFEST: &str = "assize:manifest";
 
@@ -39,6 +44,18 @@ pub fn without_manifest(package: &[u8]) -> Vec<u8> {
 /// The same component with another manifest.
 pub fn repacked(package: &[u8], manifest: &str) -> Vec<u8> {
     with_section(&without_manifest(package), MANIFEST, manifest.as_bytes())
+}
+
+/// The risk agent that grows its table. It is written by hand, in `tests/tables`.
+pub fn table_grower() -> Vec<u8> {
+    let folder = workspace().join("tests/tables");
+    let mut module = wat::parse_file(folder.join("module.wat")).unwrap();
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_path(workspace().join("wit/1.0.0")).unwrap();
+    let world = resolve.select_world(&[package], Some("risk-agent")).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    let manifest = std::fs::read_to_string(folder.join("assize.toml")).unwrap();
+    assize_registry::pack(&module, &manifest).unwrap()
 }
 
 fn leb128(mut value: usize, bytes: &mut Vec<u8>) {

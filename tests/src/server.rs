@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, Mutex, Weak};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -95,11 +96,10 @@ impl Setup {
     fn spawn(&self, data: &Path) -> (Process, mpsc::Receiver<String>) {
         let mut child = self.command(data).spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let process = Process { child, said: Said::default() };
+        let said = Said::default();
         let (tell, listening) = mpsc::channel();
-        process.said.collect(stdout, Some(tell));
-        process.said.collect(stderr, None);
-        (process, listening)
+        let readers = vec![said.collect(stdout, Some(tell)), said.collect(stderr, None)];
+        (Process { child, said, readers }, listening)
     }
 }
 
@@ -117,6 +117,8 @@ pub struct Server {
 struct Process {
     child: Child,
     said: Said,
+    /// Of its two streams; they end with it.
+    readers: Vec<JoinHandle<()>>,
 }
 
 /// All that a process has written.
@@ -129,7 +131,11 @@ impl Said {
     }
 
     /// Collects lines until the stream ends; tells the first address it reads.
-    fn collect(&self, stream: impl Read + Send + 'static, mut listening: Option<mpsc::Sender<String>>) {
+    fn collect(
+        &self,
+        stream: impl Read + Send + 'static,
+        mut listening: Option<mpsc::Sender<String>>,
+    ) -> JoinHandle<()> {
         let said = self.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(stream).lines().map_while(Result::ok) {
@@ -142,16 +148,19 @@ impl Said {
                     drop(tell.send(address.trim().to_owned()));
                 }
             }
-        });
+        })
     }
 }
 
 impl Process {
-    /// Waits for its end; panics if it doesn't come. −1 where a signal ended it.
+    /// Waits for its end, and until all that it said is read; panics if it doesn't come. −1 where a signal ended it.
     fn wait(&mut self) -> i32 {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
+                for reader in self.readers.drain(..) {
+                    reader.join().unwrap();
+                }
                 return status.code().unwrap_or(-1);
             }
             assert!(Instant::now() < deadline, "the server doesn't end; it said:\n{}", self.said.text());

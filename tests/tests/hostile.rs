@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use assize_tests::{Client, Server, Shared, agent, answer, policy, rule, ruling};
+use assize_tests::{Client, Server, Shared, agent, answer, guest, policy, rule, ruling, table_grower};
 use serde_json::{Value, json};
 
 static SERVER: Shared = Shared::new(Server::with_guests);
@@ -114,6 +114,27 @@ fn a_hostile_rule_is_contained() {
     let tenant = server.tenant();
     contained(&tenant, rule, OF_ANY_WORLD);
     contained(&tenant, rule, OF_A_RULE);
+}
+
+#[test]
+fn growing_tables_and_asking_for_the_time_are_contained_too_and_replay() {
+    let server = SERVER.get();
+    let tenant = server.tenant();
+    for package in [table_grower(), guest("clock")] {
+        server.admin().publish_and_activate(&package);
+    }
+    let mut layer = policy(&[]);
+    layer["bindings"] = json!([
+        { "name": "tables", "plugin": "test/tables" },
+        { "name": "clock", "plugin": "test/clock" },
+    ]);
+    tenant.set_policy("tenant", &layer);
+    let decision = tenant.decide(None, "production", "Hello");
+    for plugin in decision["plugins"].as_array().unwrap() {
+        assert_eq!(plugin["status"], "ok", "{plugin}");
+    }
+    let replay = tenant.replay(decision["id"].as_str().unwrap());
+    assert_eq!(replay["identical"], true, "{replay}");
 }
 
 #[test]

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use assize_registry::PackageName;
 use assize_sandbox::{Call, CallError, Limits, Sandbox, SandboxConfig, Settings, Subject};
-use assize_tests::{answer, guest};
+use assize_tests::{answer, guest, table_grower};
 use serde_json::{Value, json};
 
-use crate::{GUESTS, RUNTIME, case, limits, load};
+use crate::{GUESTS, Loaded, RUNTIME, SANDBOX, case, limits, load};
 
 /// Everything of a call that must be the same whenever it is repeated.
 fn trace<T>(call: &Call<T>) -> String {
@@ -101,4 +101,47 @@ fn the_wall_clock_ends_a_call_only_as_the_last_resort_and_says_so() {
     let endless = Limits { fuel: u64::MAX, wall_ms: 50, ..Limits::default() };
     let call = RUNTIME.block_on(hostile.plugin.assess(&settings, &subject, &endless));
     assert!(matches!(call.result, Err(CallError::Aborted(50))), "{:?}", call.result);
+}
+
+#[test]
+fn a_table_grows_to_its_limit_and_no_further() {
+    let grower = load(&SANDBOX, &table_grower());
+    let subject = Subject::new(case(&json!({})));
+    let settings = Settings::parse("{}").unwrap();
+    let own = limits(&grower.package);
+    // The guest itself traps if it gets more than 20,000 elements.
+    let call = RUNTIME.block_on(grower.plugin.assess(&settings, &subject, &own));
+    assert_eq!(call.result.as_ref().unwrap().findings, [], "{call:?}");
+    let generous = Limits { table_elements: 40_000, ..own };
+    let call = RUNTIME.block_on(grower.plugin.assess(&settings, &subject, &generous));
+    assert!(matches!(call.result, Err(CallError::OutOfMemory("tables"))), "{call:?}");
+}
+
+#[test]
+fn a_guest_that_asks_for_time_and_chance_gets_the_cases() {
+    let bytes = guest("clock");
+    let other = Sandbox::new(SandboxConfig { slots: 2 }).unwrap();
+    let (here, there) = (load(&SANDBOX, &bytes), load(&other, &bytes));
+    let settings = Settings::parse("{}").unwrap();
+    let subject = |id: &str| {
+        let mut case = case(&json!({ "prompt": "what time is it" }));
+        case.id = id.to_owned();
+        Subject::new(case)
+    };
+    let (one, two) = (subject("01900000-0000-7000-8000-000000000001"), subject("01900000-0000-7000-8000-000000000002"));
+    let assess = |guest: &Loaded, subject: &Subject| {
+        RUNTIME.block_on(guest.plugin.assess(&settings, subject, &limits(&guest.package)))
+    };
+    let first = assess(&here, &one);
+    let seen: Value = serde_json::from_str(first.result.as_ref().unwrap().attributes.get()).unwrap();
+    assert_eq!(seen["milliseconds"], one.case().occurred_at.as_millis(), "the clock is the case's");
+    assert_eq!(seen["environment"], 0, "{seen}");
+    assert_eq!(seen["arguments"], 0, "{seen}");
+    assert_eq!(first.log[0].message, "a line on standard output");
+    // Whenever and wherever it is repeated.
+    for guest in [&here, &there] {
+        assert_eq!(trace(&assess(guest, &one)), trace(&first));
+    }
+    let different: Value = serde_json::from_str(assess(&here, &two).result.unwrap().attributes.get()).unwrap();
+    assert_ne!(different["random"], seen["random"], "chance follows from the case");
 }
