@@ -305,6 +305,7 @@ async fn append(effort: Effort, figures: &mut Figures) -> anyhow::Result<()> {
     const CALLERS: u64 = 256;
     let directory = tempfile::tempdir()?;
     let store = Store::open(directory.path(), "benchmark").await?;
+    store.put_snapshot(Digest::of(SNAPSHOT), SNAPSHOT.into()).await?;
     let started = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     for caller in 0..CALLERS {
@@ -327,6 +328,9 @@ async fn append(effort: Effort, figures: &mut Figures) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Decisions name one that is stored.
+const SNAPSHOT: &[u8] = b"snapshot";
+
 fn draft(n: u64) -> DecisionDraft {
     let now = Timestamp::now();
     DecisionDraft {
@@ -341,7 +345,7 @@ fn draft(n: u64) -> DecisionDraft {
             confidence: 0.9,
             occurred_at: now,
             rules_as_of: now,
-            snapshot: Digest::of(b"snapshot"),
+            snapshot: Digest::of(SNAPSHOT),
             plugins: Vec::new(),
             engine: Digest::ZERO,
             kill_switch: false,
@@ -353,7 +357,7 @@ fn draft(n: u64) -> DecisionDraft {
         input: vec![b' '; 500],
         record: vec![b' '; 2_500],
         effects: Vec::new(),
-        snapshot: (n == 0).then(|| Arc::from(b"snapshot".as_slice())),
+        snapshot: None,
         halt_epoch: 0,
     }
 }
