@@ -29,9 +29,9 @@ use crate::seal::{Payload, SealedDecision};
 
 /// Requests in a group at most: enough to make the disk's answer cheap, few enough not to keep the first one waiting.
 const GROUP: usize = 256;
-/// How long a group waits for half of the requests that were announced. A commit takes about as long as writing 20
-/// decisions, and its processor time is that of judging two: with 64 clients and no waiting, groups of 13 took a fifth of
-/// the throughput. A lone client's request never waits: it is all that was announced.
+/// How long a group waits for half of the requests that were announced. A commit has its price however small the group: the
+/// last page of every table and index, and the disk's confirmation. A lone client's request never waits: it is all that was
+/// announced.
 const GATHER: Duration = Duration::from_millis(2);
 
 /// How long a commit speaks for the next one.
