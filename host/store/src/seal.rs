@@ -1,7 +1,6 @@
 //! Salting and committing to what an entry binds: done by the requester, not by the one sequencer.
 
 use assize_ledger::{Commitment, DecisionFacts, Draft, EntryKind, Salt, Timestamp};
-
 use rand::Rng as _;
 
 use crate::StoreError;

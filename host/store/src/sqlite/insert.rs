@@ -19,7 +19,7 @@ use crate::seal::{Payload, SealedDecision};
 
 /// The largest chunk; `SQLite` takes 32,766 parameters in a statement, a decision has 31.
 const LARGEST: usize = 256;
-/// Up to this many rows, groups are as large as they happen to be; with powers of two alone, a group took three trips.
+/// Up to this many rows, groups are as large as they happen to be; with powers of two alone, most groups are several trips.
 const EXACT: usize = 64;
 /// Statements that the writing connection keeps prepared: each size at each place, of decisions and effects, and the rest.
 pub(crate) const PREPARED: usize = 1_024;
