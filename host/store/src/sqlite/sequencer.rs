@@ -208,7 +208,6 @@ impl Sequencer {
         // A requester that has gone away doesn't undo what it asked for: a failed send is fine.
         match committed {
             Ok(outcomes) => {
-                self.proven = Some(Instant::now());
                 for reply in snapshot_replies.into_iter().chain(probe_replies) {
                     drop(reply.send(Ok(())));
                 }
@@ -218,7 +217,6 @@ impl Sequencer {
             }
             Err(error) => {
                 tracing::error!(%error, requests = replies.len(), "a group of requests could not be written");
-                self.proven = None;
                 for reply in snapshot_replies.into_iter().chain(probe_replies) {
                     drop(reply.send(Err(error.clone())));
                 }
@@ -279,6 +277,10 @@ impl Sequencer {
         match written {
             Ok(group) => {
                 self.committed += group.bytes;
+                // A group of repeated or refused requests writes nothing, and so proves nothing.
+                if group.bytes > 0 {
+                    self.proven = Some(Instant::now());
+                }
                 self.connection = Some(connection);
                 self.head = Some(group.head);
                 self.snapshots.extend(group.snapshots);
@@ -287,6 +289,7 @@ impl Sequencer {
                 Ok(group.outcomes)
             }
             Err(error) => {
+                self.proven = None;
                 if let StoreError::Poisoned { .. } = error {
                     self.poisoned = Some(error.clone());
                 }
