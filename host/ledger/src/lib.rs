@@ -9,21 +9,29 @@
 //! proofs of inclusion and consistency will stand beside `tree`, on the roots and tiles that it already makes.
 
 mod chain;
+mod checkpoint;
 mod commitment;
 mod digest;
 mod entry;
 mod facts;
+mod key;
 mod kind;
+mod note;
+pub mod proof;
 mod time;
 pub mod tree;
 mod verify;
 
 pub use chain::{Draft, Head, Sealed};
+pub use checkpoint::{Checkpoint, CheckpointError};
 pub use commitment::{Commitment, Salt};
 pub use digest::{Digest, ParseDigestError};
 pub use entry::{DecodeError, EncodeError, Entry, EntryRef, FORMAT_VERSION, MAGIC, MAX_FACTS, MAX_NAME, entry_hash};
 pub use facts::{AdministrativeFacts, CommonFacts, DecisionFacts, PluginFact};
+pub use key::{Algorithm, KeyError, KeyId, SignerKey, VerifierKey};
 pub use kind::EntryKind;
+pub use note::{MAX_NOTE, MAX_SIGNATURES, Note, NoteError, NoteSignature};
+pub use proof::ProofError;
 pub use time::{ParseTimestampError, Timestamp};
-pub use tree::{Frontier, Tile, TileId, TreeError};
+pub use tree::{Frontier, Peaks, Tile, TileId, TreeError};
 pub use verify::{Fault, Faults, Link, Report, Start, StoredEntry, TimeRange, Verifier};

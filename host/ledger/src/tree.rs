@@ -5,8 +5,13 @@
 //! changes, so it is handed out once and kept; a [`Frontier`] is all that is needed to go on, and can be rebuilt from
 //! kept tiles and the leaf hashes after them.
 
+mod nodes;
+mod peaks;
+
 use sha2::{Digest as _, Sha256};
 
+pub use self::nodes::{Plan, Tiles, full_nodes};
+pub use self::peaks::Peaks;
 use crate::Digest;
 
 /// Hashes in a full tile.
@@ -69,6 +74,22 @@ pub enum TreeError {
         /// Its bytes.
         found: usize,
     },
+    /// Another number of full subtrees than the size has one bits.
+    #[error("{found} roots of full subtrees, not {expected}")]
+    Peaks {
+        /// How many were given.
+        found: usize,
+        /// How many the size has.
+        expected: u64,
+    },
+    /// A subtree can't follow there.
+    #[error("a subtree of height {height} can't follow {size} leaves")]
+    Misplaced {
+        /// Its height: it has two to that power leaves.
+        height: u32,
+        /// The leaves before it.
+        size: u64,
+    },
     /// Another number of leaf hashes than the size leaves over.
     #[error("{found} leaf hashes after the last full tile, not {expected}")]
     Tail {
@@ -82,9 +103,7 @@ pub enum TreeError {
 /// The right edge of the tree: enough to append and to tell the root, in O(log n).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Frontier {
-    size: u64,
-    /// Roots of the full subtrees that the size is the sum of (its one bits), the largest first.
-    peaks: Vec<Digest>,
+    peaks: Peaks,
     /// For each tile level, the hashes of the tile that isn't full yet.
     partial: Vec<Vec<Digest>>,
 }
@@ -97,32 +116,28 @@ impl Frontier {
 
     /// How many leaves it has.
     pub fn size(&self) -> u64 {
-        self.size
+        self.peaks.size()
     }
 
     /// Appends a leaf by its hash. Hands out the tiles that are full now: none for most leaves, else one of each level
     /// from 0 up.
     pub fn append(&mut self, leaf: Digest) -> Vec<Tile> {
-        let mut tiles = Vec::new();
-        let mut node = leaf;
-        self.keep(0, node, &mut tiles);
-        let mut height = 0;
-        while self.size >> height & 1 == 1
-            && let Some(left) = self.peaks.pop()
-        {
-            node = node_hash(&left, &node);
-            height += 1;
+        let last = self.size();
+        let (mut tiles, mut made) = (Vec::new(), Vec::new());
+        self.peaks.merge(0, leaf, |height, node| {
             if height % TILE_HEIGHT == 0 {
-                self.keep(height / TILE_HEIGHT, node, &mut tiles);
+                made.push((height / TILE_HEIGHT, node));
             }
+        });
+        self.keep(0, leaf, last, &mut tiles);
+        for (level, node) in made {
+            self.keep(level, node, last, &mut tiles);
         }
-        self.peaks.push(node);
-        self.size += 1;
         tiles
     }
 
-    /// Adds a hash to its level's tile, and hands the tile out when that fills it.
-    fn keep(&mut self, level: u32, hash: Digest, tiles: &mut Vec<Tile>) {
+    /// Adds a hash to its level's tile, and hands the tile out when the leaf `last` fills it.
+    fn keep(&mut self, level: u32, hash: Digest, last: u64, tiles: &mut Vec<Tile>) {
         let at = level as usize;
         while self.partial.len() <= at {
             self.partial.push(Vec::with_capacity(TILE_WIDTH));
@@ -132,16 +147,14 @@ impl Frontier {
         if partial.len() == TILE_WIDTH {
             let hashes = partial.drain(..).flat_map(|hash| *hash.as_bytes()).collect();
             // 64 bits of size are 8 tile levels.
-            let id = TileId { level: u8::try_from(level).unwrap_or(u8::MAX), index: self.size >> (8 * (level + 1)) };
+            let id = TileId { level: u8::try_from(level).unwrap_or(u8::MAX), index: last >> (8 * (level + 1)) };
             tiles.push(Tile { id, hashes });
         }
     }
 
     /// The root (RFC 6962: MTH) over all leaves so far.
     pub fn root(&self) -> Digest {
-        let mut peaks = self.peaks.iter().rev();
-        let Some(&last) = peaks.next() else { return empty_root() };
-        peaks.fold(last, |right, left| node_hash(left, &right))
+        self.peaks.root()
     }
 
     /// Which full tiles [`Frontier::from_tiles`] needs for a tree of `size` leaves.
@@ -174,13 +187,13 @@ impl Frontier {
         }
         let mut peaks = Vec::new();
         for hashes in partial.iter().rev() {
-            let mut level = Vec::new();
-            for (count, &hash) in hashes.iter().enumerate() {
-                push_peak(&mut level, count, hash);
+            let mut level = Peaks::default();
+            for &hash in hashes {
+                level.append(hash);
             }
-            peaks.append(&mut level);
+            peaks.extend_from_slice(level.hashes());
         }
-        Ok(Self { size, peaks, partial })
+        Ok(Self { peaks: Peaks::new(size, peaks)?, partial })
     }
 }
 
@@ -191,21 +204,9 @@ impl Tile {
         if hashes.len() != TILE_WIDTH || !rest.is_empty() {
             return Err(TreeError::Length { id: self.id, found: self.hashes.len() });
         }
-        let mut peaks = Vec::new();
-        for (count, &hash) in hashes.iter().enumerate() {
-            push_peak(&mut peaks, count, Digest::from_bytes(hash));
-        }
-        Ok(peaks.pop().unwrap_or_else(empty_root))
+        let hashes: Vec<Digest> = hashes.iter().map(|&hash| Digest::from_bytes(hash)).collect();
+        Ok(peaks::root_of_row(&hashes))
     }
-}
-
-/// Adds a node to a row of full subtrees that `count` nodes of its height make so far.
-fn push_peak(peaks: &mut Vec<Digest>, count: usize, mut node: Digest) {
-    for _ in 0..count.trailing_ones() {
-        let Some(left) = peaks.pop() else { break };
-        node = node_hash(&left, &node);
-    }
-    peaks.push(node);
 }
 
 #[cfg(test)]
