@@ -35,10 +35,14 @@ struct Vector {
     want_err: bool,
 }
 
-/// Some vectors have other bytes where a hash should be, and only care which of them are equal: theirs stand for them.
+/// A hash of another length can't be written as ours: it is refused, as it must be.
 fn digest(text: Option<&String>) -> Option<Digest> {
-    let bytes = STANDARD.decode(text?).ok()?;
-    Some(Digest::try_from(bytes.as_slice()).unwrap_or_else(|_| leaf_hash(&bytes)))
+    Digest::try_from(STANDARD.decode(text?).ok()?.as_slice()).ok()
+}
+
+/// Consistency vectors with other bytes in place of a root only care which of them are equal: others stand for them.
+fn any_root(text: Option<&String>) -> Option<Digest> {
+    digest(text).or_else(|| Some(leaf_hash(&STANDARD.decode(text?).ok()?)))
 }
 
 impl Vector {
@@ -46,7 +50,7 @@ impl Vector {
     fn holds(&self, kind: &str) -> Option<bool> {
         let proof: Option<Vec<Digest>> = self.proof.iter().flatten().map(|hash| digest(Some(hash))).collect();
         let (proof, root) = (proof?, digest(self.root.as_ref()));
-        let (root1, root2) = (digest(self.root1.as_ref()), digest(self.root2.as_ref()));
+        let (root1, root2) = (any_root(self.root1.as_ref()), any_root(self.root2.as_ref()));
         Some(match kind {
             "inclusion" => {
                 let leaf = digest(self.leaf_hash.as_ref())?;
