@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::Digest;
-use crate::tree::node_hash;
+use crate::tree::{empty_root, node_hash};
 
 /// Why a proof proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -117,6 +117,10 @@ pub fn verify_consistency(
     old_root: &Digest,
     new_root: &Digest,
 ) -> Result<(), ProofError> {
+    // Every tree begins with no leaves: that is no proof of anything.
+    if old == 0 {
+        return Err(ProofError::Size { old, new });
+    }
     verify_subtree_consistency(0..old, new, proof, old_root, new_root)
 }
 
@@ -129,6 +133,12 @@ pub fn verify_subtree_consistency(
     subtree_root: &Digest,
     root: &Digest,
 ) -> Result<(), ProofError> {
+    if subtree.is_empty() && subtree.end <= size {
+        return match proof {
+            [] => same("root of the subtree", *subtree_root, &empty_root()),
+            _ => Err(ProofError::Length { found: proof.len(), expected: 0 }),
+        };
+    }
     let expected = consistency(subtree.clone(), size)?.len();
     let short = ProofError::Length { found: proof.len(), expected };
     if proof.len() != expected {
@@ -156,8 +166,8 @@ pub fn verify_subtree_consistency(
         }
         (first, last, end) = (first >> 1, last >> 1, end >> 1);
     }
-    same("root of the earlier tree", old, subtree_root)?;
-    same("root of the later tree", new, root)
+    same("root of the subtree", old, subtree_root)?;
+    same("root", new, root)
 }
 
 /// The subtrees whose roots are the proof that leaf `index` is in the tree of `size` leaves, in the order of the proof.
