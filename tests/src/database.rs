@@ -11,6 +11,8 @@ pub struct Database {
     runtime: Runtime,
     /// None only while it is dropped.
     connection: Option<SqliteConnection>,
+    /// What keeps rows from being changed: out of the way for as long as this is open, and back in place after.
+    triggers: Vec<String>,
 }
 
 /// A value as it is stored.
@@ -48,7 +50,16 @@ impl Database {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let options = SqliteConnectOptions::new().filename(file).create_if_missing(false).disable_statement_logging();
         let connection = runtime.block_on(options.connect()).unwrap();
-        Self { runtime, connection: Some(connection) }
+        let mut database = Self { runtime, connection: Some(connection), triggers: Vec::new() };
+        // A damaged file may have none that can be read.
+        let triggers = database.rows("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").unwrap_or_default();
+        for trigger in triggers {
+            let name: String = trigger.get(0);
+            if database.try_execute(&format!("DROP TRIGGER {name}")).is_ok() {
+                database.triggers.push(trigger.get(1));
+            }
+        }
+        database
     }
 
     /// Executes a statement; gives the number of rows that it changed.
@@ -135,6 +146,9 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
+        for trigger in std::mem::take(&mut self.triggers) {
+            drop(self.try_execute(&trigger));
+        }
         if let Some(connection) = self.connection.take() {
             // Closed properly, so that its write-ahead log is gone.
             drop(self.runtime.block_on(connection.close()));

@@ -31,12 +31,14 @@ pub enum EntryKind {
     KeyCreated,
     /// An API key was revoked.
     KeyRevoked,
+    /// A key signs the checkpoints from here on ([`crate::Keyring`]).
+    LogKey,
     /// A kind that this version doesn't know. Make one with [`EntryKind::from`], so that known names stay known.
     Other(String),
 }
 
 /// Every kind that this version knows, with its text.
-const NAMES: [(EntryKind, &str); 13] = [
+const NAMES: [(EntryKind, &str); 14] = [
     (EntryKind::LogOpened, "log.opened"),
     (EntryKind::Decision, "decision"),
     (EntryKind::PluginPublished, "plugin.published"),
@@ -50,6 +52,7 @@ const NAMES: [(EntryKind, &str); 13] = [
     (EntryKind::SystemResumed, "system.resumed"),
     (EntryKind::KeyCreated, "key.created"),
     (EntryKind::KeyRevoked, "key.revoked"),
+    (EntryKind::LogKey, "log.key"),
 ];
 
 impl EntryKind {

@@ -2,11 +2,11 @@
 //!
 //! Here live the two values that everything is named by ([`Digest`], [`Timestamp`]); the bytes of a ledger [`Entry`] and
 //! the [facts](DecisionFacts) in it; the hash chain and Merkle tree over them ([`Head`], [`tree`]); the salted
-//! [`Commitment`]s that keep personal data out of them; and the check of all that ([`Verifier`]). The exact bytes are
+//! [`Commitment`]s that keep personal data out of them; [proofs](proof) of inclusion and consistency; signed [`Note`]s, the
+//! [`Checkpoint`]s in them and the [`Keyring`] of a log; and the check of all that ([`Verifier`]). The exact bytes are
 //! described in `docs/ledger-format.md`.
 //!
-//! Here is no WebAssembly, no HTTP and no database: an auditor's verifier needs this crate alone. Signed checkpoints and
-//! proofs of inclusion and consistency will stand beside `tree`, on the roots and tiles that it already makes.
+//! Here is no WebAssembly, no HTTP and no database: an auditor's verifier needs this crate alone.
 
 mod chain;
 mod checkpoint;
@@ -15,6 +15,7 @@ mod digest;
 mod entry;
 mod facts;
 mod key;
+mod keyring;
 mod kind;
 mod note;
 pub mod proof;
@@ -29,6 +30,7 @@ pub use digest::{Digest, ParseDigestError};
 pub use entry::{DecodeError, EncodeError, Entry, EntryRef, FORMAT_VERSION, MAGIC, MAX_FACTS, MAX_NAME, entry_hash};
 pub use facts::{AdministrativeFacts, CommonFacts, DecisionFacts, PluginFact};
 pub use key::{Algorithm, KeyError, KeyId, SignerKey, VerifierKey};
+pub use keyring::{Introduced, Keyring, KeyringError, key_statement};
 pub use kind::EntryKind;
 pub use note::{MAX_NOTE, MAX_SIGNATURES, Note, NoteError, NoteSignature};
 pub use proof::ProofError;

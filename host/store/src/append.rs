@@ -129,6 +129,11 @@ pub enum Change {
         /// What people call it.
         label: String,
     },
+    /// A key signs the checkpoints from here on; the details hold its `statement` ([`assize_ledger::key_statement`]).
+    LogKey {
+        /// The public key, as `name+id+base64`.
+        key: String,
+    },
     /// A key is revoked; twice is [`Outcome::Existing`].
     KeyRevoked {
         /// Its id.
@@ -183,6 +188,7 @@ impl Change {
             Self::System { event: SystemEvent::Resumed, .. } => EntryKind::SystemResumed,
             Self::Key { .. } => EntryKind::KeyCreated,
             Self::KeyRevoked { .. } => EntryKind::KeyRevoked,
+            Self::LogKey { .. } => EntryKind::LogKey,
         }
     }
 

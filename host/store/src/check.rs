@@ -38,6 +38,8 @@ pub(crate) struct Seen {
     pub(crate) snapshots: Mutex<HashSet<Digest>>,
     /// The rows that changes added, by entry.
     pub(crate) changes: Mutex<BTreeMap<u64, ChangeSeen>>,
+    /// What introduces the log's keys, by entry.
+    pub(crate) statements: Mutex<BTreeMap<u64, String>>,
     /// Decisions and payloads.
     pub(crate) counts: Mutex<Counts>,
 }
@@ -183,6 +185,13 @@ pub(crate) fn row(row: &Row, entry: &EntryRef<'_>, seen: &Seen, faults: &mut Fau
             if row.is_some() {
                 let record = format_args!("decision of entry {seq}");
                 faults.push(Fault::new(seq, record, "seq", "a row", format_args!("none for an entry of kind {kind}")));
+            }
+            if kind == EntryKind::LogKey {
+                let facts = serde_json::from_slice::<AdministrativeFacts>(entry.facts).unwrap_or_default();
+                let statement = facts.details.get("statement").cloned().unwrap_or_default();
+                if let Ok(mut statements) = seen.statements.lock() {
+                    statements.insert(seq, statement);
+                }
             }
             if let Some(record) = record {
                 change(seq, entry, tenant, time, record, seen, faults);

@@ -67,6 +67,9 @@ pub enum StoreError {
         /// What the database said.
         detail: String,
     },
+    /// There is no such proof.
+    #[error(transparent)]
+    Proof(#[from] assize_ledger::ProofError),
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

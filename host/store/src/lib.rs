@@ -32,8 +32,8 @@ mod store;
 pub use append::{Appended, Change, ChangeDraft, DecisionDraft, EffectDraft, Idempotency, Outcome, SystemEvent};
 pub use error::StoreError;
 pub use rows::{
-    ActivationEvent, ActivationRow, DecisionFilter, DecisionRow, EffectRow, EntryRow, HeadRow, KeyRow, PackageRow,
-    Page, PolicyRow, StoredDecision, SystemRow,
+    ActivationEvent, ActivationRow, CheckpointRow, DecisionFilter, DecisionRow, EffectRow, EntryRow, HeadRow, KeyRow,
+    LogKeyRow, PackageRow, Page, PolicyRow, StoredDecision, SystemRow,
 };
 pub use sqlite::read::Reader;
 pub use sqlite::verify::{Progress, VerifyOptions};

@@ -47,7 +47,7 @@ pub(crate) struct Shape {
     digest: Option<&'static str>,
 }
 
-pub(crate) const SHAPES: [Shape; 6] = [
+pub(crate) const SHAPES: [Shape; 7] = [
     Shape {
         table: "packages",
         columns: &["tenant", "name", "version", "digest", "kind", "contract", "manifest"],
@@ -68,6 +68,7 @@ pub(crate) const SHAPES: [Shape; 6] = [
     },
     Shape { table: "systems", columns: &["tenant", "id", "version", "bytes"], subject: &["id"], digest: None },
     Shape { table: "keys", columns: &["id", "hash", "role", "tenant", "label"], subject: &["id"], digest: None },
+    Shape { table: "log_keys", columns: &["tenant", "key"], subject: &["key"], digest: None },
     Shape { table: "key_revocations", columns: &["id", "tenant"], subject: &["id"], digest: None },
 ];
 
@@ -120,6 +121,7 @@ impl ChangeRow {
                 "keys",
                 vec![("id", text(id)), ("hash", blob(hash)), ("role", text(role)), tenant, ("label", text(label))],
             ),
+            Change::LogKey { key } => ("log_keys", vec![tenant, ("key", text(key))]),
             Change::KeyRevoked { id } => ("key_revocations", vec![("id", text(id)), tenant]),
         };
         Self { table, cells }

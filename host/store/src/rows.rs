@@ -234,6 +234,26 @@ pub struct HeadRow {
     pub time: Timestamp,
 }
 
+/// A signed tree head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckpointRow {
+    /// How many entries there were.
+    pub size: u64,
+    /// The signed note, as it was given out.
+    pub note: Vec<u8>,
+}
+
+/// A key that signs checkpoints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogKeyRow {
+    /// The entry that introduced it.
+    pub seq: u64,
+    /// `name+id+base64`.
+    pub key: String,
+    /// The exact bytes of that entry, whose facts hold the statement.
+    pub entry: Vec<u8>,
+}
+
 /// Which decisions to list; what is none doesn't filter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DecisionFilter {

@@ -97,6 +97,12 @@ impl Store {
         self.ask(|reply| Request::Snapshot(hash, bytes, reply)).await?
     }
 
+    /// Keeps a signed tree head of this size; answers once that is durable. What it says isn't looked at: sign only heads
+    /// that were read from here.
+    pub async fn put_checkpoint(&self, size: u64, note: Vec<u8>) -> Result<(), StoreError> {
+        self.ask(|reply| Request::Checkpoint(size, note, reply)).await?
+    }
+
     /// Whether a decision could be recorded now, found out by way of the sequencer: by a commit of its own, unless another
     /// succeeded within the last second.
     ///

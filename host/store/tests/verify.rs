@@ -6,7 +6,7 @@ mod common;
 use std::cell::Cell;
 use std::path::Path;
 
-use assize_ledger::{Digest, Report};
+use assize_ledger::{Checkpoint, Digest, Note, Report};
 use assize_store::{ActivationEvent, Change, Store, SystemEvent, VerifyOptions};
 use common::{ORIGIN, change, publish, record};
 use proptest::prelude::*;
@@ -17,7 +17,7 @@ use sqlx::{
     TypeInfo as _, ValueRef as _,
 };
 
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 17] = [
     "entries",
     "sealed",
     "decisions",
@@ -32,12 +32,17 @@ const TABLES: [&str; 14] = [
     "key_revocations",
     "tiles",
     "heads",
+    "nodes",
+    "checkpoints",
+    "log_keys",
 ];
 
 /// A database with something in every table.
 async fn fill(dir: &Path) {
     let store = Store::open(dir, ORIGIN).await.unwrap();
+    common::introduce_key(&store).await;
     record(&store, 0, 200).await;
+    common::checkpoint(&store).await;
     let system = |version, event| Change::System { id: "chat".into(), version, bytes: b"{\"v\":1}".to_vec(), event };
     let activate = |event| Change::Activation { package: "br/election-content".into(), version: "1.0.0".into(), event };
     let key = Change::Key { id: "k1".into(), hash: Digest::of(b"key"), role: "app".into(), label: "shop".into() };
@@ -59,6 +64,7 @@ async fn fill(dir: &Path) {
         let draft = assize_store::DecisionDraft { halt_epoch: epoch, ..common::decision(n) };
         store.decide(draft).await.unwrap();
     }
+    common::checkpoint(&store).await;
     store.close().await;
 }
 
@@ -72,6 +78,23 @@ async fn verify(dir: &Path, options: VerifyOptions) -> Result<Report, assize_sto
 async fn open(dir: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(dir.join("assize.db")).disable_statement_logging();
     options.connect().await.unwrap()
+}
+
+/// Executes a statement as an intruder would who knows the triggers: without them, and with them back in place after.
+async fn intrude(
+    db: &mut SqliteConnection,
+    statement: sqlx::query::Query<'_, Sqlite, sqlx::sqlite::SqliteArguments>,
+) -> Result<(), sqlx::Error> {
+    let triggers: Vec<(String, String)> =
+        sqlx::query_as("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetch_all(&mut *db).await?;
+    for (name, _) in &triggers {
+        sqlx::query(AssertSqlSafe(format!("DROP TRIGGER {name}"))).execute(&mut *db).await?;
+    }
+    let done = statement.execute(&mut *db).await;
+    for (_, sql) in triggers {
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut *db).await?;
+    }
+    done.map(drop)
 }
 
 /// A value as bytes, with the way to put them back.
@@ -135,13 +158,13 @@ async fn update(
         Value::Real(bits) => query.bind(f64::from_bits(*bits)),
         Value::Text(bytes) | Value::Blob(bytes) => query.bind(bytes.clone()),
     };
-    query.execute(db).await.map(drop)
+    intrude(db, query).await
 }
 
 fn keys(table: &str) -> &'static str {
     match table {
         "effects" => "seq, n",
-        "tiles" => "level, idx",
+        "tiles" | "nodes" => "level, idx",
         _ => "rowid",
     }
 }
@@ -164,19 +187,20 @@ fn an_unaltered_database_is_sound() {
         let reader = Store::open_read_only(dir.path()).await.unwrap();
         let report = reader.verify(VerifyOptions::default(), |at| progress.push(at)).await.unwrap();
         assert!(report.is_sound(), "{:#?}", report.faults);
-        assert_eq!((report.entries, report.decisions, report.tiles), (330, 320, 1));
-        assert_eq!(report.payloads, 320 * 2 + 9);
+        assert_eq!((report.entries, report.decisions, report.tiles), (331, 320, 1));
+        assert_eq!(report.payloads, 320 * 2 + 10);
+        assert_eq!((report.checkpoints, report.checkpointed, report.keys.len()), (2, Some(331), 1));
         assert_eq!(report.origin.as_deref(), Some(ORIGIN));
         assert_eq!(report.root, Some(reader.head().await.unwrap().unwrap().root));
-        assert_eq!(progress.last().map(|at| (at.done, at.total)), Some((330, 330)));
+        assert_eq!(progress.last().map(|at| (at.done, at.total)), Some((331, 331)));
 
-        let part = VerifyOptions { from: Some(100), to: Some(250), expected: None };
+        let part = VerifyOptions { from: Some(100), to: Some(250), ..VerifyOptions::default() };
         let report = reader.verify(part, |_| {}).await.unwrap();
         assert!(report.is_sound(), "{:#?}", report.faults);
         assert_eq!((report.from, report.entries, report.root), (100, 151, None));
         assert!(report.notes[0].contains("entry 99"));
 
-        let beyond = VerifyOptions { from: None, to: Some(330), expected: None };
+        let beyond = VerifyOptions { from: None, to: Some(331), ..VerifyOptions::default() };
         assert!(reader.verify(beyond, |_| {}).await.is_err());
     });
 }
@@ -218,12 +242,13 @@ fn a_cut_tail_shows_against_an_expected_root() {
             sqlx::query_as("SELECT size, root FROM heads ORDER BY size DESC").fetch_one(&mut db).await.unwrap();
         for sql in [
             "DELETE FROM heads WHERE size > 320",
+            "DELETE FROM checkpoints WHERE size > 320",
             "DELETE FROM entries WHERE seq >= 320",
             "DELETE FROM sealed WHERE seq >= 320",
             "DELETE FROM decisions WHERE seq >= 320",
             "DELETE FROM effects WHERE seq >= 320",
         ] {
-            sqlx::query(sql).execute(&mut db).await.unwrap();
+            intrude(&mut db, sqlx::query(sql)).await.unwrap();
         }
         db.close().await.unwrap();
         assert!(verify(dir.path(), VerifyOptions::default()).await.unwrap().is_sound());
@@ -231,7 +256,7 @@ fn a_cut_tail_shows_against_an_expected_root() {
         let report = verify(dir.path(), VerifyOptions { expected, ..VerifyOptions::default() }).await.unwrap();
         assert_eq!(
             report.faults.first[0].to_string(),
-            "head 330: size: found 320 entries, expected at least that many"
+            "head 331: size: found 320 entries, expected at least that many"
         );
         let wrong = Some((320, Digest::ZERO));
         let report = verify(dir.path(), VerifyOptions { expected: wrong, ..VerifyOptions::default() }).await.unwrap();
@@ -254,17 +279,69 @@ fn a_missing_row_is_named() {
             ("DELETE FROM components WHERE size = 9", "component sha256:"),
             ("DELETE FROM snapshots", "snapshot sha256:"),
             ("DELETE FROM tiles", "tile 0/0"),
+            ("DELETE FROM nodes", "node 1/0"),
+            ("DELETE FROM log_keys", "row of log_keys"),
             ("DELETE FROM policies", "row of policies"),
-            ("DELETE FROM heads WHERE size = 330", "head"),
+            ("DELETE FROM heads WHERE size = 331", "head"),
         ] {
             let copy = tempfile::tempdir().unwrap();
             std::fs::copy(dir.path().join("assize.db"), copy.path().join("assize.db")).unwrap();
             let mut db = open(copy.path()).await;
-            sqlx::query(delete).execute(&mut db).await.unwrap();
+            intrude(&mut db, sqlx::query(delete)).await.unwrap();
             db.close().await.unwrap();
             let report = verify(copy.path(), VerifyOptions::default()).await.unwrap();
             let named = report.faults.first.iter().any(|fault| fault.record.starts_with(record));
             assert!(named, "{delete}: {:#?}", report.faults);
+        }
+    });
+}
+
+#[test]
+fn rows_are_not_changed_or_deleted_by_accident() {
+    runtime().block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        fill(dir.path()).await;
+        let mut db = open(dir.path()).await;
+        for table in TABLES {
+            let column: String =
+                sqlx::query_scalar(AssertSqlSafe(format!("SELECT name FROM pragma_table_info('{table}')")))
+                    .fetch_one(&mut db)
+                    .await
+                    .unwrap();
+            for sql in [format!("UPDATE {table} SET {column} = {column}"), format!("DELETE FROM {table}")] {
+                let said = sqlx::query(AssertSqlSafe(sql.clone())).execute(&mut db).await.unwrap_err().to_string();
+                assert!(said.contains("rows are never"), "{sql}: {said}");
+            }
+        }
+        db.close().await.unwrap();
+        assert!(verify(dir.path(), VerifyOptions::default()).await.unwrap().is_sound());
+    });
+}
+
+#[test]
+fn an_expected_checkpoint_shows_what_was_cut_or_forked() {
+    runtime().block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        fill(dir.path()).await;
+        let reader = Store::open_read_only(dir.path()).await.unwrap();
+        let newest = reader.checkpoint().await.unwrap().unwrap();
+        let note = Note::parse(&newest.note).unwrap();
+        let expect = |note: Note| VerifyOptions { checkpoint: Some(note), ..VerifyOptions::default() };
+        assert!(reader.verify(expect(note), |_| {}).await.unwrap().is_sound());
+        for (size, root, key, said) in [
+            (331, Digest::ZERO, common::log_key(), "head 331: root: found"),
+            (500, Digest::ZERO, common::log_key(), "head 500: size: found 331 entries"),
+            (
+                331,
+                reader.root_at(331).await.unwrap(),
+                common::other_key(),
+                "expected checkpoint: note: found no signature",
+            ),
+        ] {
+            let note = Checkpoint::new(ORIGIN, size, root).sign(&key).unwrap();
+            let report = reader.verify(expect(note), |_| {}).await.unwrap();
+            let first = report.faults.first.first().unwrap().to_string();
+            assert!(first.starts_with(said), "{first}");
         }
     });
 }

@@ -25,6 +25,12 @@ pub struct Report {
     pub tiles: u64,
     /// Stored heads compared.
     pub heads: u64,
+    /// Signed checkpoints compared, and their signatures verified.
+    pub checkpoints: u64,
+    /// The size of the largest sound checkpoint.
+    pub checkpointed: Option<u64>,
+    /// The keys that the log introduced, oldest first.
+    pub keys: Vec<String>,
     /// From the first entry's time to the last one's.
     pub times: Option<TimeRange>,
     /// The hash of the last entry checked.

@@ -110,6 +110,7 @@ impl Inserts {
         head: Option<&Head>,
     ) -> Result<(), StoreError> {
         for tile in tiles {
+            node(transaction.begun().await?, &tile).await?;
             let query = sqlx::query("INSERT INTO tiles (level, idx, hashes) VALUES (?, ?, ?)");
             let query = query.bind(i64::from(tile.id.level)).bind(int(tile.id.index)).bind(tile.hashes);
             query.execute(transaction.begun().await?).await.map_err(storage("adding a tile"))?;
@@ -311,6 +312,27 @@ pub(crate) async fn change(
     }
     let query = query.bind(millis(at)).bind(int(seq));
     query.execute(connection).await.map_err(storage("adding a change"))?;
+    Ok(())
+}
+
+/// Adds the hash that a full tile is in the tile above it.
+pub(crate) async fn node(connection: &mut SqliteConnection, tile: &Tile) -> Result<(), StoreError> {
+    let (level, idx) = (i64::from(tile.id.level) + 1, int(tile.id.index));
+    let corrupt = |error: assize_ledger::TreeError| StoreError::Corrupt {
+        record: format!("tile {}/{}", tile.id.level, tile.id.index),
+        detail: error.to_string(),
+    };
+    let root = tile.root().map_err(corrupt)?;
+    let query = sqlx::query("INSERT INTO nodes (level, idx, hash) VALUES (?, ?, ?)");
+    let query = query.bind(level).bind(idx).bind(root.as_bytes().to_vec());
+    query.execute(connection).await.map_err(storage("adding a node"))?;
+    Ok(())
+}
+
+/// Adds a checkpoint, unless there is one of its size: the log stands still then, and signs the same again.
+pub(crate) async fn checkpoint(connection: &mut SqliteConnection, size: u64, note: &[u8]) -> Result<(), StoreError> {
+    let query = sqlx::query("INSERT INTO checkpoints (size, note) VALUES (?, ?) ON CONFLICT DO NOTHING");
+    query.bind(int(size)).bind(note).execute(connection).await.map_err(storage("adding a checkpoint"))?;
     Ok(())
 }
 

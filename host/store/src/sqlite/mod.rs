@@ -7,6 +7,7 @@
 pub(crate) mod checkpoint;
 pub(crate) mod insert;
 pub(crate) mod open;
+pub(crate) mod proofs;
 pub(crate) mod read;
 pub(crate) mod sequencer;
 pub(crate) mod verify;

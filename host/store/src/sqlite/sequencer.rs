@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout_at};
 use self::keys::Keys;
 use super::checkpoint::Checkpointer;
 use super::insert::{self, Inserts, NewEntry, Transaction};
-use super::{open, storage};
+use super::{open, proofs, storage};
 use crate::StoreError;
 use crate::append::{Appended, ChangeDraft, Idempotency, Outcome};
 use crate::seal::{Payload, SealedDecision};
@@ -44,6 +44,8 @@ pub(crate) enum Request {
     Decision(Box<DecisionRequest>, Reply),
     Change(Box<ChangeDraft>, Reply),
     Snapshot(Digest, Arc<[u8]>, oneshot::Sender<Result<(), StoreError>>),
+    /// A signed tree head, and its size.
+    Checkpoint(u64, Vec<u8>, oneshot::Sender<Result<(), StoreError>>),
     /// Whether a decision could be recorded now.
     Probe(oneshot::Sender<Result<(), StoreError>>),
     /// Takes no more requests; those before it are still served.
@@ -80,6 +82,13 @@ pub(crate) struct Sequencer {
     proven: Option<Instant>,
 }
 
+/// What is kept beside the entries.
+#[derive(Default)]
+struct Kept {
+    snapshots: Vec<(Digest, Arc<[u8]>)>,
+    checkpoints: Vec<(u64, Vec<u8>)>,
+}
+
 /// A group on its way into the database.
 struct Group {
     head: Head,
@@ -106,6 +115,7 @@ impl Sequencer {
     ) -> Result<Self, StoreError> {
         let mut connection = open::writer(&path, max_bytes).await?;
         open::migrate(&mut connection).await?;
+        proofs::complete_nodes(&mut connection).await?;
         if let Some(found) = open::origin(&mut connection).await?
             && found != origin
         {
@@ -175,9 +185,9 @@ impl Sequencer {
     /// Writes a group and answers it.
     async fn serve(&mut self, requests: Vec<Request>) {
         let mut replies = Vec::with_capacity(requests.len());
-        let (mut snapshot_replies, mut probe_replies) = (Vec::new(), Vec::new());
+        let (mut kept_replies, mut probe_replies) = (Vec::new(), Vec::new());
         let mut work = Vec::with_capacity(requests.len());
-        let mut snapshots = Vec::new();
+        let mut kept = Kept::default();
         for request in requests {
             match request {
                 Request::Decision(decision, reply) => {
@@ -189,26 +199,30 @@ impl Sequencer {
                     replies.push(reply);
                 }
                 Request::Snapshot(hash, bytes, reply) => {
-                    snapshots.push((hash, bytes));
-                    snapshot_replies.push(reply);
+                    kept.snapshots.push((hash, bytes));
+                    kept_replies.push(reply);
+                }
+                Request::Checkpoint(size, note, reply) => {
+                    kept.checkpoints.push((size, note));
+                    kept_replies.push(reply);
                 }
                 Request::Probe(reply) => probe_replies.push(reply),
                 Request::Close => {}
             }
         }
-        if work.is_empty() && snapshots.is_empty() {
+        if work.is_empty() && kept_replies.is_empty() {
             if !probe_replies.is_empty() {
                 self.answer_probes(probe_replies).await;
             }
             return;
         }
         let begun = Instant::now();
-        let committed = self.commit(work, snapshots).await;
+        let committed = self.commit(work, kept).await;
         tracing::trace!(requests = replies.len(), took = ?begun.elapsed(), "a group");
         // A requester that has gone away doesn't undo what it asked for: a failed send is fine.
         match committed {
             Ok(outcomes) => {
-                for reply in snapshot_replies.into_iter().chain(probe_replies) {
+                for reply in kept_replies.into_iter().chain(probe_replies) {
                     drop(reply.send(Ok(())));
                 }
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {
@@ -217,7 +231,7 @@ impl Sequencer {
             }
             Err(error) => {
                 tracing::error!(%error, requests = replies.len(), "a group of requests could not be written");
-                for reply in snapshot_replies.into_iter().chain(probe_replies) {
+                for reply in kept_replies.into_iter().chain(probe_replies) {
                     drop(reply.send(Err(error.clone())));
                 }
                 for reply in replies {
@@ -264,16 +278,12 @@ impl Sequencer {
     }
 
     /// One transaction. On an error nothing of it is stored.
-    async fn commit(
-        &mut self,
-        work: Vec<Work>,
-        snapshots: Vec<(Digest, Arc<[u8]>)>,
-    ) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
+    async fn commit(&mut self, work: Vec<Work>, kept: Kept) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
         if let Some(poisoned) = self.poisoned.clone().or_else(|| self.checkpointer.poisoned()) {
             return Err(poisoned);
         }
         let (mut connection, head) = self.ready().await?;
-        let written = self.transaction(&mut connection, head, work, snapshots).await;
+        let written = self.transaction(&mut connection, head, work, kept).await;
         match written {
             Ok(group) => {
                 self.committed += group.bytes;
@@ -329,7 +339,7 @@ impl Sequencer {
         connection: &mut SqliteConnection,
         head: Head,
         work: Vec<Work>,
-        snapshots: Vec<(Digest, Arc<[u8]>)>,
+        kept: Kept,
     ) -> Result<Group, StoreError> {
         let before = head.size();
         // Nobody else writes, so what is looked up before the transaction begins still holds in it.
@@ -344,9 +354,12 @@ impl Sequencer {
             outcomes: Vec::with_capacity(work.len()),
         };
         let mut transaction = Transaction::new(connection);
-        for (hash, bytes) in snapshots {
+        for (hash, bytes) in kept.snapshots {
             // Its hash was compared before it was queued, so it can't be refused.
             drop(self.snapshot(&mut transaction, &mut group, hash, Some(bytes)).await?);
+        }
+        for (size, note) in kept.checkpoints {
+            insert::checkpoint(transaction.begun().await?, size, &note).await?;
         }
         for work in work {
             let outcome = match work {

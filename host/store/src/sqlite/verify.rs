@@ -8,9 +8,11 @@ mod read;
 mod state;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use assize_ledger::{Digest, Fault, Report, Start, Tile, TileId, Timestamp, Verifier};
+use assize_ledger::{
+    Checkpoint, CheckpointError, Digest, Fault, Keyring, Link, Note, Report, Start, Tile, TileId, Timestamp, Verifier,
+};
 use sqlx::Row as _;
 
 use self::read::Batch;
@@ -18,7 +20,7 @@ use super::read::Reader;
 use super::{int, storage};
 use crate::StoreError;
 use crate::check::{self, Seen};
-use crate::record::Cell;
+use crate::record::{Cell, hex};
 
 /// Which part of the ledger to check, and against what.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub struct VerifyOptions {
     /// A size and the root that the tree had then, known from elsewhere: without one, nobody can tell that the newest
     /// entries were cut off.
     pub expected: Option<(u64, Digest)>,
+    /// A checkpoint known from elsewhere: as `expected`, and it must be signed by the log's key of its time.
+    pub checkpoint: Option<Note>,
 }
 
 /// How far a check is.
@@ -45,7 +49,8 @@ pub struct Progress {
 /// What the check of one batch needs besides its rows.
 struct Shared {
     seen: Seen,
-    expected: Option<(u64, Digest)>,
+    expected: Vec<(u64, Digest)>,
+    keyring: Mutex<Keyring>,
 }
 
 impl Reader {
@@ -81,7 +86,11 @@ impl Reader {
                 .notes
                 .push("tree, tiles, heads, components and snapshots are checked from the beginning only".into());
         }
-        let shared = Arc::new(Shared { seen: Seen::default(), expected: options.expected });
+        let given = options.checkpoint.as_ref().map(|note| Checkpoint::parse(note.text())).transpose();
+        let given = given.map_err(|error| StoreError::Invalid { field: "checkpoint", detail: error.to_string() })?;
+        let given = given.map(|checkpoint| (checkpoint.size, checkpoint.root));
+        let expected: Vec<(u64, Digest)> = options.expected.into_iter().chain(given).collect();
+        let shared = Arc::new(Shared { seen: Seen::default(), expected, keyring: Mutex::default() });
         let mut batch = self.batch(from, end, whole).await;
         while let Some(current) = batch {
             let (next, shared) = (current.next, Arc::clone(&shared));
@@ -103,17 +112,31 @@ impl Reader {
             let found = format_args!("the last is {}", complete.saturating_sub(1));
             report.faults.push(Fault::new(complete, format_args!("entry {complete}"), "seq", found, "an entry"));
         }
-        match (&shared.expected, whole) {
-            (Some((size, _)), true) if *size > end => {
-                let name = format_args!("head {size}");
-                report.faults.push(Fault::new(None, name, "size", format_args!("{end} entries"), "at least that many"));
-            }
-            (Some(_), false) => report.notes.push("the expected root can be compared from the beginning only".into()),
-            (None, true) => report.notes.push(
-                "no expected root was given: entries cut off at the end can't be told from entries never written"
+        for (size, _) in shared.expected.iter().filter(|(size, _)| whole && *size > end) {
+            let name = format_args!("head {size}");
+            report.faults.push(Fault::new(None, name, "size", format_args!("{end} entries"), "at least that many"));
+        }
+        match (shared.expected.is_empty(), whole) {
+            (false, false) => report.notes.push("the expected root can be compared from the beginning only".into()),
+            (true, true) => report.notes.push(
+                "no expected checkpoint was given: entries cut off at the end can't be told from entries never written"
                     .into(),
             ),
             _ => {}
+        }
+        if let (Some(note), true, Ok(keyring)) = (&options.checkpoint, whole, shared.keyring.lock())
+            && let Err(error) = keyring.open(report.origin.as_deref().unwrap_or_default(), note)
+        {
+            report.faults.push(Fault::new(
+                None,
+                "expected checkpoint",
+                "note",
+                error,
+                "a checkpoint that this log signed",
+            ));
+        }
+        if let Ok(keyring) = shared.keyring.lock() {
+            report.keys = keyring.keys().iter().map(|introduced| introduced.key.to_string()).collect();
         }
         if let Ok(counts) = shared.seen.counts.lock() {
             report.decisions = counts.decisions;
@@ -151,8 +174,19 @@ impl Reader {
             let query = sqlx::query_scalar("SELECT hashes FROM tiles WHERE level = ? AND idx = ?");
             let query = query.bind(i64::from(level)).bind(int(index));
             let stored: Result<Option<Vec<u8>>, _> = query.fetch_optional(&self.pool).await;
+            let node = sqlx::query_scalar("SELECT hash FROM nodes WHERE level = ? AND idx = ?");
+            let node: Result<Option<Vec<u8>>, _> =
+                node.bind(i64::from(level) + 1).bind(int(index)).fetch_optional(&self.pool).await;
             let report = verifier.report_mut();
             report.tiles += 1;
+            let name = format_args!("node {}/{index}", level + 1);
+            let root = Tile { id: TileId { level, index }, hashes: hashes.clone() }.root().unwrap_or(Digest::ZERO);
+            match node {
+                Ok(Some(hash)) if hash == root.as_bytes() => {}
+                Ok(Some(hash)) => report.faults.push(Fault::new(None, name, "hash", hex(&hash), root)),
+                Ok(None) => report.faults.push(Fault::new(None, name, "level, idx", "no row", "a row")),
+                Err(error) => report.faults.push(Fault::new(None, name, "hash", error, "a readable row")),
+            }
             let name = format_args!("tile {level}/{index}");
             match stored {
                 Ok(Some(stored)) if stored == hashes => {}
@@ -168,10 +202,52 @@ impl Reader {
     }
 }
 
+/// Takes the key that an entry introduces, if it introduces one.
+fn introduce(shared: &Shared, seq: u64, report: &mut Report) {
+    let statement = shared.seen.statements.lock().ok().and_then(|mut statements| statements.remove(&seq));
+    let (Some(statement), Ok(mut keyring)) = (statement, shared.keyring.lock()) else { return };
+    let origin = report.origin.as_deref().unwrap_or_default();
+    if let Err(error) = keyring.introduce(seq, origin, statement.as_bytes()) {
+        let name = format_args!("entry {seq}");
+        report.faults.push(Fault::new(seq, name, "facts.details.statement", error, "a key, signed by the one before"));
+    }
+}
+
+/// Compares a stored checkpoint with the tree, and its signature with the log's key.
+fn check_checkpoint(shared: &Shared, link: &Link, stored: &[Cell], root: Option<Digest>, report: &mut Report) {
+    let name = format_args!("checkpoint {}", link.size);
+    report.checkpoints += 1;
+    let note = match stored.get(1) {
+        Some(Cell::Blob(note)) => Note::parse(note),
+        other => {
+            let found = other.cloned().unwrap_or(Cell::Null);
+            report.faults.push(Fault::new(None, name, "note", found, "a signed note"));
+            return;
+        }
+    };
+    let origin = report.origin.as_deref().unwrap_or_default();
+    let opened = match (note, shared.keyring.lock()) {
+        (Ok(note), Ok(keyring)) => keyring.open(origin, &note),
+        (Err(error), _) => Err(CheckpointError::Note(error).into()),
+        (_, Err(_)) => return,
+    };
+    match opened {
+        Ok(checkpoint) => {
+            report.faults.compare((None, &name), "size", &checkpoint.size, &link.size);
+            if let Some(root) = root {
+                report.faults.compare((None, &name), "root", &checkpoint.root, &root);
+            }
+            report.checkpointed = report.checkpointed.max(Some(link.size));
+        }
+        Err(error) => report.faults.push(Fault::new(None, name, "note", error, "a checkpoint that this log signed")),
+    }
+}
+
 /// Checks a batch on a thread that may be kept busy; hands out the tiles that it filled.
 fn check_batch(mut verifier: Verifier, batch: Batch, shared: &Shared) -> (Verifier, Vec<Tile>) {
     verifier.report_mut().faults.append(&mut { batch.faults });
     let mut heads: HashMap<u64, Vec<Cell>> = batch.heads.into_iter().collect();
+    let mut checkpoints: HashMap<u64, Vec<Cell>> = batch.checkpoints.into_iter().collect();
     let mut tiles = Vec::new();
     verifier.batch(
         &batch.rows,
@@ -190,13 +266,15 @@ fn check_batch(mut verifier: Verifier, batch: Batch, shared: &Shared) -> (Verifi
                 let name = format_args!("head {}", link.size);
                 check::compare(&mut report.faults, None, &name, &["size", "root", "hash", "time"], &stored, &wants);
             }
-            if let Some((size, expected)) = shared.expected
-                && size == link.size
-                && let Some(found) = root()
-                && found != expected
-            {
-                let name = format_args!("head {size}");
-                report.faults.push(Fault::new(None, name, "root", found, format_args!("{expected} (as given)")));
+            introduce(shared, link.size - 1, report);
+            if let Some(stored) = checkpoints.remove(&link.size) {
+                check_checkpoint(shared, link, &stored, root(), report);
+            }
+            for (_, expected) in shared.expected.iter().filter(|(size, _)| *size == link.size) {
+                if let Some(found) = root().filter(|found| found != expected) {
+                    let name = format_args!("head {}", link.size);
+                    report.faults.push(Fault::new(None, name, "root", found, format_args!("{expected} (as given)")));
+                }
             }
         },
     );

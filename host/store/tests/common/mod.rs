@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use assize_ledger::{DecisionFacts, Digest, PluginFact, Timestamp};
+use assize_ledger::{Algorithm, Checkpoint, DecisionFacts, Digest, PluginFact, SignerKey, Timestamp, key_statement};
 use assize_store::{Change, ChangeDraft, DecisionDraft, EffectDraft, Idempotency, Outcome, Store};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -141,4 +141,29 @@ pub(crate) async fn record(store: &Store, from: u64, to: u64) -> Vec<Outcome> {
         outcomes.push(one.await.unwrap());
     }
     outcomes
+}
+
+/// The key that signs the log.
+pub(crate) fn log_key() -> SignerKey {
+    SignerKey::from_seed(ORIGIN, Algorithm::Ed25519, [7; 32]).unwrap()
+}
+
+/// A key that doesn't.
+pub(crate) fn other_key() -> SignerKey {
+    SignerKey::from_seed(ORIGIN, Algorithm::Ed25519, [8; 32]).unwrap()
+}
+
+/// Introduces the log's key.
+pub(crate) async fn introduce_key(store: &Store) {
+    let statement = key_statement(ORIGIN, &log_key(), None).unwrap().to_string();
+    let mut draft = change(None, Change::LogKey { key: log_key().public().to_string() });
+    draft.details.insert("statement".to_owned(), statement);
+    store.change(draft).await.unwrap();
+}
+
+/// Signs where the log stands.
+pub(crate) async fn checkpoint(store: &Store) {
+    let head = store.head().await.unwrap().unwrap();
+    let note = Checkpoint::new(ORIGIN, head.size, head.root).sign(&log_key()).unwrap();
+    store.put_checkpoint(head.size, note.to_string().into_bytes()).await.unwrap();
 }

@@ -167,6 +167,11 @@ async fn admit(connection: &mut SqliteConnection, owner: &str, change: &Change) 
                 Admitted::Refused(StoreError::Exists { subject: format!("key {id}") })
             }
         }
+        Change::LogKey { key } => {
+            let known = sqlx::query_scalar("SELECT count(*) FROM log_keys WHERE key = ?").bind(key);
+            let known: i64 = known.fetch_one(connection).await.map_err(&failed)?;
+            if known == 0 { Admitted::New(Digest::ZERO) } else { Admitted::Known(key.clone()) }
+        }
         Change::KeyRevoked { id } => {
             let known =
                 sqlx::query_scalar("SELECT count(*) FROM keys WHERE id = ? AND tenant = ?").bind(id).bind(owner);

@@ -17,6 +17,8 @@ pub(super) struct Batch {
     pub(super) rows: Vec<Row>,
     /// Heads by size, of the sizes that these entries make.
     pub(super) heads: Vec<(u64, Vec<Cell>)>,
+    /// Checkpoints by size, of the sizes that these entries make.
+    pub(super) checkpoints: Vec<(u64, Vec<Cell>)>,
     /// What couldn't be read, and rows without an entry.
     pub(super) faults: Faults,
     /// Where the next batch begins.
@@ -25,7 +27,7 @@ pub(super) struct Batch {
 
 impl Reader {
     /// The entries from `from` on, before `end`, with what belongs to them; none if there are no more.
-    pub(super) async fn batch(&self, from: u64, end: u64, heads: bool) -> Option<Batch> {
+    pub(super) async fn batch(&self, from: u64, end: u64, whole: bool) -> Option<Batch> {
         let mut faults = Faults::default();
         let entries = self.entries_of(from, end, &mut faults).await;
         // After a hole there may be nothing more; what is left of other tables is looked at after the last batch.
@@ -52,14 +54,14 @@ impl Reader {
             row.effects = take(&mut effects, seq, "effect", &mut faults);
             rows.push(row);
         }
-        let heads = if heads {
-            self.rows_of("heads", &["size", "root", "hash", "time"], from + 1..next.saturating_add(1), &mut faults)
-                .await
-        } else {
-            Vec::new()
-        };
+        let (mut heads, mut checkpoints) = (Vec::new(), Vec::new());
+        if whole {
+            let sizes = || from + 1..next.saturating_add(1);
+            heads = self.rows_of("heads", &["size", "root", "hash", "time"], sizes(), &mut faults).await;
+            checkpoints = self.rows_of("checkpoints", &["size", "note"], sizes(), &mut faults).await;
+        }
         let empty = rows.is_empty() && faults.is_empty();
-        (!empty).then_some(Batch { rows, heads, faults, next })
+        (!empty).then_some(Batch { rows, heads, checkpoints, faults, next })
     }
 
     /// Entries by place, not by range: a place far off costs no more than one nearby.

@@ -204,6 +204,14 @@ impl Reader {
         let mut queries = vec![
             ("entries", "seq", "SELECT seq FROM entries WHERE seq < 0".to_owned()),
             ("heads", "size", format!("SELECT size FROM heads WHERE size < 1 OR size > {last} + 1")),
+            ("checkpoints", "size", format!("SELECT size FROM checkpoints WHERE size < 1 OR size > {last} + 1")),
+            (
+                "nodes",
+                "level, idx",
+                "SELECT idx FROM nodes WHERE NOT EXISTS \
+                 (SELECT 1 FROM tiles WHERE tiles.level = nodes.level - 1 AND tiles.idx = nodes.idx)"
+                    .to_owned(),
+            ),
             (
                 "tiles",
                 "level, idx",
