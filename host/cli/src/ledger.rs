@@ -1,10 +1,12 @@
 //! `assize ledger …`: on a data directory, beside a running server or without one, or through a server.
 
+mod proofs;
+
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use assize_ledger::{Digest, EntryRef};
+use assize_ledger::{Digest, EntryRef, VerifierKey};
 use assize_store::{Progress, Store, VerifyOptions};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -19,6 +21,12 @@ pub(crate) enum Command {
     Verify(Verify),
     /// List entries
     Show(Show),
+    /// Print the newest signed checkpoint: keep it elsewhere, and nothing before it can be changed unnoticed
+    Checkpoint(proofs::ShowCheckpoint),
+    /// Fetch a decision's receipt: its entry, and the proof that a signed checkpoint covers it
+    Receipt(proofs::ShowReceipt),
+    /// Change the key that signs checkpoints; the old and the new one sign the entry that says so
+    RotateKey(proofs::RotateKey),
 }
 
 /// Recompute everything from what is stored.
@@ -33,6 +41,15 @@ pub(crate) struct Verify {
     /// Last entry to check
     #[arg(long, value_name = "SEQ")]
     to: Option<u64>,
+    /// A checkpoint kept from earlier: nothing before it may have been cut off or forked since
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to"])]
+    expect_checkpoint: Option<PathBuf>,
+    /// Check a receipt instead of the ledger
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "from", "to", "expect_checkpoint", "expected_size"])]
+    receipt: Option<PathBuf>,
+    /// The log's public key (name+id+base64), known from elsewhere; without it, the log's own word is taken
+    #[arg(long, value_name = "KEY")]
+    log_key: Option<VerifierKey>,
     /// Number of entries of an earlier report, to see that nothing was cut off since
     #[arg(long, value_name = "N", requires = "expected_root", requires = "data")]
     expected_size: Option<u64>,
@@ -60,6 +77,9 @@ pub(crate) fn run(command: Command, connection: &Connection, json: bool) -> anyh
     match command {
         Command::Verify(arguments) => verify(&arguments, connection, json),
         Command::Show(arguments) => show(&arguments, connection, json),
+        Command::Checkpoint(arguments) => proofs::checkpoint(&arguments, connection),
+        Command::Receipt(arguments) => proofs::receipt(&arguments, connection),
+        Command::RotateKey(arguments) => proofs::rotate_key(&arguments, connection, json),
     }
 }
 
@@ -74,6 +94,9 @@ struct Report {
     components: u64,
     tiles: u64,
     heads: u64,
+    checkpoints: u64,
+    checkpointed: Option<u64>,
+    keys: Vec<String>,
     times: Option<Times>,
     last: Option<String>,
     root: Option<String>,
@@ -102,6 +125,9 @@ struct Fault {
 }
 
 fn verify(arguments: &Verify, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
+    if let Some(receipt) = &arguments.receipt {
+        return proofs::verify_receipt(receipt, arguments.log_key.as_ref(), connection, json);
+    }
     let started = Instant::now();
     let text = match &arguments.data {
         Some(data) => serde_json::to_string_pretty(&verify_directory(data, arguments)?)?,
@@ -111,6 +137,12 @@ fn verify(arguments: &Verify, connection: &Connection, json: bool) -> anyhow::Re
         }
     };
     let report: Report = serde_json::from_str(&text)?;
+    if let (Some(file), None) = (&arguments.expect_checkpoint, &arguments.data) {
+        let extends = proofs::extends(&proofs::read_checkpoint(file)?, arguments.log_key.as_ref(), connection)?;
+        if !json {
+            output::line(extends)?;
+        }
+    }
     if json {
         output::line(&text)?;
     } else {
@@ -121,7 +153,9 @@ fn verify(arguments: &Verify, connection: &Connection, json: bool) -> anyhow::Re
 
 fn verify_directory(data: &std::path::Path, arguments: &Verify) -> anyhow::Result<assize_ledger::Report> {
     let expected = arguments.expected_size.zip(arguments.expected_root);
-    let options = VerifyOptions { from: arguments.from, to: arguments.to, expected };
+    let checkpoint = arguments.expect_checkpoint.as_deref().map(proofs::read_checkpoint).transpose()?;
+    let key = arguments.log_key.clone();
+    let options = VerifyOptions { from: arguments.from, to: arguments.to, expected, checkpoint, key };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let reader = Store::open_read_only(data).await?;
@@ -181,6 +215,16 @@ fn print_report(report: &Report, took: Duration) -> anyhow::Result<()> {
     row("payloads and records", report.payloads.to_string());
     row("components and other rows", report.components.to_string());
     row("tiles, heads", format!("{}, {}", report.tiles, report.heads));
+    row(
+        "signed checkpoints",
+        match report.checkpointed {
+            Some(size) => format!("{}, the largest of {size} entries", report.checkpoints),
+            None => report.checkpoints.to_string(),
+        },
+    );
+    for key in &report.keys {
+        row("log's key", clean(key));
+    }
     if let Some(hash) = &report.last {
         row("hash of the last entry", clean(hash));
     }

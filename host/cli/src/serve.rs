@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
-use assize_server::{Config, Server};
+use assize_server::{Config, LogKey, Schedule, Server};
 
 use crate::output::{self, Ended, LogFormat};
 
@@ -23,6 +24,20 @@ pub(crate) struct Arguments {
     /// Begin an empty data directory without plugins and policy
     #[arg(long, conflicts_with = "plugins")]
     bare: bool,
+    /// The name of the log, in every entry and checkpoint: a domain and a path of yours, e.g. example.org/decisions.
+    /// It can't be changed later [default: assize.dev/log]
+    #[arg(long, value_name = "NAME", value_parser = origin)]
+    origin: Option<String>,
+    /// File of the key that signs checkpoints; made where it isn't there. ASSIZE_LOG_KEY gives the key itself
+    /// [default: log.key in the data directory]
+    #[arg(long, value_name = "FILE")]
+    log_key: Option<PathBuf>,
+    /// Sign a checkpoint once this many entries follow the last one
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    checkpoint_entries: u64,
+    /// Sign a checkpoint once the last one is this many seconds old and an entry follows it
+    #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    checkpoint_seconds: u64,
     /// Requests a minute for each key of role app; 0: no limit
     #[arg(long, default_value_t = 100, value_name = "N")]
     rate_limit_app: u32,
@@ -37,6 +52,14 @@ pub(crate) struct Arguments {
     log_format: LogFormat,
 }
 
+/// A log's name stands on a line of its own in a checkpoint, and before a space under it.
+fn origin(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > 255 || text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+') {
+        return Err("use 1 to 255 characters, none of them a space or a plus".into());
+    }
+    Ok(text.to_owned())
+}
+
 /// Plugins shipped with the binary.
 fn beside_the_binary() -> Option<PathBuf> {
     let folder = std::env::current_exe().ok()?.parent()?.join("plugins");
@@ -49,6 +72,15 @@ impl Arguments {
         config.listen = self.listen;
         config.plugins = if self.bare { None } else { self.plugins.or_else(beside_the_binary) };
         config.admin_key = std::env::var("ASSIZE_ADMIN_KEY").ok().filter(|key| !key.is_empty());
+        config.origin = self.origin;
+        let secret = std::env::var("ASSIZE_LOG_KEY").ok().filter(|key| !key.is_empty());
+        config.log_key = match (secret, self.log_key) {
+            (Some(secret), _) => LogKey::Secret(secret),
+            (None, Some(file)) => LogKey::File(file),
+            (None, None) => LogKey::DataDirectory,
+        };
+        config.checkpoints =
+            Schedule { entries: self.checkpoint_entries, period: Duration::from_secs(self.checkpoint_seconds) };
         config.app_requests_per_minute = (self.rate_limit_app > 0).then_some(self.rate_limit_app);
         config.max_body = self.max_body.unwrap_or(config.max_body);
         config.max_in_flight = self.max_in_flight.unwrap_or(config.max_in_flight);

@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, Semaphore};
 use crate::config::Config;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
+use crate::signer::Signer;
 use crate::systems::Systems;
 use crate::world::World;
 
@@ -18,6 +19,7 @@ pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) store: Store,
     pub(crate) sandbox: Sandbox,
+    pub(crate) signer: Signer,
     /// Replaced as a whole, under `changing`.
     pub(crate) world: ArcSwap<World>,
     pub(crate) systems: Systems,

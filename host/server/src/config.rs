@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::signer::Schedule;
+
 /// What an operator chooses at the start of a server.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -15,6 +17,12 @@ pub struct Config {
     pub plugins: Option<PathBuf>,
     /// The first admin key; none: one is made and shown once.
     pub admin_key: Option<String>,
+    /// The name of the log; none: the one that the database has, or [`Config::ORIGIN`].
+    pub origin: Option<String>,
+    /// Where the key is that signs checkpoints.
+    pub log_key: LogKey,
+    /// When checkpoints are signed unasked.
+    pub checkpoints: Schedule,
     /// Requests a minute and key of role app; none: no limit.
     pub app_requests_per_minute: Option<u32>,
     /// Bytes of a JSON body.
@@ -29,7 +37,32 @@ pub struct Config {
     pub max_database: Option<u64>,
 }
 
+/// Where the key is that signs the log's checkpoints.
+#[derive(Clone, Default)]
+pub enum LogKey {
+    /// In `log.key` in the data directory; made there where there is none.
+    #[default]
+    DataDirectory,
+    /// In this file; made where it isn't there.
+    File(PathBuf),
+    /// The key itself (`PRIVATE+KEY+…`).
+    Secret(String),
+}
+
+impl std::fmt::Debug for LogKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::DataDirectory => f.write_str("DataDirectory"),
+            Self::File(path) => write!(f, "File({})", path.display()),
+            Self::Secret(_) => f.write_str("Secret"),
+        }
+    }
+}
+
 impl Config {
+    /// A log's name where none was chosen.
+    pub const ORIGIN: &str = "assize.dev/log";
+
     /// With defaults for all but the data directory.
     pub fn new(data: PathBuf) -> Self {
         Self {
@@ -37,6 +70,9 @@ impl Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8787)),
             plugins: None,
             admin_key: None,
+            origin: None,
+            log_key: LogKey::default(),
+            checkpoints: Schedule::default(),
             // BTV-9.
             app_requests_per_minute: Some(100),
             max_body: 1 << 20,

@@ -18,11 +18,13 @@ mod publish;
 mod replay;
 mod routes;
 mod server;
+mod signer;
 mod system;
 mod systems;
 mod view;
 mod world;
 
-pub use config::Config;
+pub use config::{Config, LogKey};
 pub use replay::{Replay, ReplayError, replay};
 pub use server::{Server, StartError};
+pub use signer::{Schedule, SignError};

@@ -7,7 +7,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::SharedApp;
 use crate::problem::Problem;
-use crate::routes::{decisions, enforce, keys, ledger, ops, plugins, policies, systems};
+use crate::routes::{decisions, enforce, keys, ledger, ops, plugins, policies, proofs, systems};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -17,11 +17,13 @@ use crate::routes::{decisions, enforce, keys, ledger, ops, plugins, policies, sy
             check and try again. Errors are problem details after RFC 9457."
     ),
     paths(
-        decisions::create, decisions::list, decisions::show, decisions::replay, enforce::enforce,
+        decisions::create, decisions::list, decisions::show, decisions::replay, decisions::receipt,
+        enforce::enforce,
         systems::create, systems::list, systems::show, systems::change, systems::stop, systems::resume,
         plugins::publish, plugins::list, plugins::versions, plugins::show, plugins::by_digest, plugins::component,
         plugins::activate, plugins::deactivate, plugins::yank,
-        policies::show, policies::put, ledger::entries, ledger::verify,
+        policies::show, policies::put, ledger::entries, ledger::verify, proofs::checkpoint, proofs::keys, proofs::rotate, proofs::inclusion,
+        proofs::consistency,
         keys::create, keys::list, keys::revoke, keys::me, ops::healthz, ops::readyz, ops::metrics,
     ),
     components(schemas(Problem)),

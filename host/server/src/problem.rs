@@ -6,6 +6,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::signer::SignError;
+
 /// A problem (RFC 9457) with the field concerned.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub(crate) struct Problem {
@@ -115,6 +117,17 @@ impl Problem {
     }
 }
 
+impl From<SignError> for Problem {
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::Store(error) => error.into(),
+            SignError::Empty => Self::not_found("checkpoint: the log has no entries yet"),
+            error @ SignError::Elsewhere => Self::conflict(error),
+            error => Self::internal(error),
+        }
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
@@ -129,6 +142,13 @@ impl From<StoreError> for Problem {
             }
             StoreError::NotFound { subject } => Self::not_found(subject),
             StoreError::Invalid { field, .. } => Self::invalid(*field, &error),
+            StoreError::Proof(proof) => {
+                let field = match proof {
+                    assize_ledger::ProofError::Index { .. } => "seq",
+                    _ => "size",
+                };
+                Self::invalid(field, proof)
+            }
             StoreError::Closed => Self::busy("the host is shutting down"),
             StoreError::Missing { .. }
             | StoreError::InUse { .. }

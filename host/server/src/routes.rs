@@ -7,6 +7,7 @@ pub(crate) mod ledger;
 pub(crate) mod ops;
 pub(crate) mod plugins;
 pub(crate) mod policies;
+pub(crate) mod proofs;
 pub(crate) mod systems;
 
 use axum::Router;
@@ -23,6 +24,7 @@ pub(crate) fn all(app: SharedApp) -> Router {
     let v1 = Router::new()
         .route("/decisions", post(decisions::create).get(decisions::list))
         .route("/decisions/{id}", get(decisions::show))
+        .route("/decisions/{id}/receipt", get(decisions::receipt))
         .route("/decisions/{id}/replay", post(decisions::replay))
         .route("/enforce", post(enforce::enforce))
         .route("/systems", post(systems::create).get(systems::list))
@@ -40,11 +42,20 @@ pub(crate) fn all(app: SharedApp) -> Router {
         .route("/policies/{scope}", get(policies::show).put(policies::put))
         .route("/ledger/entries", get(ledger::entries))
         .route("/ledger/verify", get(ledger::verify))
+        .route("/ledger/checkpoint", get(proofs::checkpoint))
+        .route("/ledger/keys", get(proofs::keys))
+        .route("/ledger/keys/rotate", post(proofs::rotate))
+        .route("/ledger/proof/inclusion", get(proofs::inclusion))
+        .route("/ledger/proof/consistency", get(proofs::consistency))
         .route("/keys", post(keys::create).get(keys::list))
         .route("/keys/{id}", delete(keys::revoke))
         .route("/me", get(keys::me));
     Router::new()
         .nest("/v1", v1)
+        // Paths of C2SP tlog-tiles, for monitors and witnesses that know nothing of us.
+        .route("/log/checkpoint", get(proofs::checkpoint))
+        .route("/log/tile/entries/{*index}", get(proofs::entries))
+        .route("/log/tile/{level}/{*index}", get(proofs::tile))
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))
         .route("/metrics", get(ops::metrics))

@@ -18,11 +18,9 @@ use crate::config::Config;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::routes;
+use crate::signer::{SignError, Signer};
 use crate::systems::Systems;
 use crate::world::World;
-
-/// The log's name in every entry: one host, one log.
-const ORIGIN: &str = "assize.dev/log";
 
 /// Boxed, so that serving is compiled in this crate, and not again in every binary that starts it.
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -42,6 +40,8 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
+    Sign(#[from] SignError),
+    #[error(transparent)]
     Sandbox(#[from] SandboxError),
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
@@ -56,7 +56,12 @@ impl Server {
     pub async fn open(config: Config) -> Result<Self, StartError> {
         let started = Instant::now();
         let options = Options { max_bytes: config.max_database, ..Options::default() };
-        let store = options.open(&config.data, ORIGIN).await?;
+        let origin = match &config.origin {
+            Some(origin) => origin.clone(),
+            None => kept_origin(&config.data).await?.unwrap_or_else(|| Config::ORIGIN.to_owned()),
+        };
+        let store = options.open(&config.data, &origin).await?;
+        let signer = Signer::open(store.clone(), &origin, &config.data, &config.log_key).await?;
         let sandbox = Sandbox::new(SandboxConfig::default())?;
         let keys = Keys::new(config.app_requests_per_minute);
         let rows = store.keys().await?;
@@ -71,6 +76,7 @@ impl Server {
             config,
             store,
             sandbox,
+            signer,
             world: ArcSwap::from_pointee(world),
             systems,
             keys,
@@ -117,9 +123,34 @@ impl Server {
         let listener = axum::serve::ListenerExt::tap_io(self.listener, |stream| {
             let _ = stream.set_nodelay(true);
         });
+        let signing = tokio::spawn({
+            let app = Arc::clone(&self.app);
+            async move { app.signer.run(app.config.checkpoints).await }
+        });
         let served = axum::serve(listener, router).with_graceful_shutdown(shutdown).await;
+        signing.abort();
+        // What was recorded since the last checkpoint is covered before the host goes.
+        if let Ok(Some(head)) = self.app.store.head().await
+            && let Err(error) = self.app.signer.covering(head.size).await
+        {
+            tracing::error!(%error, "no last checkpoint could be signed");
+        }
         self.app.store.close().await;
         served.map_err(StartError::Serve)
+    }
+}
+
+/// The name of the log that a data directory holds, if it holds one.
+async fn kept_origin(data: &std::path::Path) -> Result<Option<String>, StoreError> {
+    match Store::open_read_only(data).await {
+        Ok(reader) => {
+            let origin = reader.origin().await;
+            reader.close().await;
+            // A file without tables is a database that wasn't begun.
+            Ok(origin.unwrap_or_default())
+        }
+        Err(StoreError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -1,7 +1,7 @@
 //! How a decision is shown.
 
 use assize_kernel::{Layer, NamedFinding, Outcome, PlannedEffect, Record, Run, Skipped, Thresholds};
-use assize_ledger::{Digest, Timestamp};
+use assize_ledger::{Digest, Receipt, Timestamp};
 use assize_sandbox::contract::Verdict;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -113,6 +113,9 @@ pub(crate) struct DecisionView<'a> {
     /// The exact input, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     input: Option<&'a RawValue>,
+    /// The proof that a checkpoint covers it, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<Receipt>,
 }
 
 impl<'a> DecisionView<'a> {
@@ -143,6 +146,7 @@ impl<'a> DecisionView<'a> {
             ledger,
             record: None,
             input: None,
+            receipt: None,
         }
     }
 
@@ -152,6 +156,10 @@ impl<'a> DecisionView<'a> {
         let mut bytes = Vec::with_capacity(6 << 10);
         serde_json::to_writer(&mut bytes, self)?;
         Ok(bytes)
+    }
+
+    pub(crate) fn with_receipt(self, receipt: Option<Receipt>) -> Self {
+        Self { receipt, ..self }
     }
 
     pub(crate) fn with_bytes(self, record: &'a RawValue, input: Option<&'a RawValue>) -> Self {

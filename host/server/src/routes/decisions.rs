@@ -1,7 +1,7 @@
 //! Cases in, decisions out.
 
 use assize_kernel::{Environment, Record};
-use assize_ledger::{Digest, Timestamp};
+use assize_ledger::{Digest, Receipt, Timestamp};
 use assize_store::{DecisionFilter, DecisionRow, Idempotency, StoredDecision};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -60,7 +60,8 @@ fn word(field: &str, text: &str) -> Result<(), Problem> {
 
 /// Asks for a decision.
 #[utoipa::path(post, path = "/v1/decisions", tag = "decisions", request_body = CaseBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body give the same decision")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body give the same decision"),
+        ("Prefer" = Option<String>, Header, description = "`receipt`: with the proof that a signed checkpoint covers it")),
     responses((status = 201, description = "Judged and recorded"), (status = 200, description = "Judged before"),
         (status = 409, description = "The key was used with another body", body = Problem)))]
 pub(crate) async fn create(
@@ -102,18 +103,58 @@ pub(crate) async fn create(
         trace_id: trace_id(&headers),
         received,
     };
+    let wants_receipt = prefers_receipt(&headers);
     if let Some(known) = known(&app, &request).await? {
-        return answer(&known, StatusCode::OK, false);
+        let receipt = receipt_of(&app, &known, wants_receipt).await?;
+        return answer(&known, StatusCode::OK, false, receipt);
     }
     let tenant = request.tenant.clone();
     match judge(&app, request).await? {
         Decided::New(record, place) => {
-            let view = DecisionView::new(&record, place);
+            let receipt = if wants_receipt {
+                let stored = stored(&app, Some(&tenant), &record.identity.id).await?;
+                receipt_of(&app, &stored, true).await?
+            } else {
+                None
+            };
+            let view = DecisionView::new(&record, place).with_receipt(receipt);
             let location = format!("/v1/decisions/{}", record.identity.id);
             Ok((StatusCode::CREATED, [(header::LOCATION, location)], view).into_response())
         }
-        Decided::Before(id) => answer(&stored(&app, Some(&tenant), &id).await?, StatusCode::OK, false),
+        Decided::Before(id) => {
+            let stored = stored(&app, Some(&tenant), &id).await?;
+            let receipt = receipt_of(&app, &stored, wants_receipt).await?;
+            answer(&stored, StatusCode::OK, false, receipt)
+        }
     }
+}
+
+/// Whether the caller asks for the receipt at once (`Prefer: receipt`, RFC 7240).
+fn prefers_receipt(headers: &HeaderMap) -> bool {
+    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    preferences.flat_map(|value| value.split(',')).any(|preference| preference.trim().eq_ignore_ascii_case("receipt"))
+}
+
+async fn receipt_of(app: &App, stored: &StoredDecision, wanted: bool) -> Result<Option<Receipt>, Problem> {
+    if !wanted {
+        return Ok(None);
+    }
+    Ok(Some(app.signer.receipt(stored.row.seq, &stored.entry).await?))
+}
+
+/// The proof that a signed checkpoint covers a decision. Anyone can check it, with `assize ledger verify --receipt` or
+/// without us.
+#[utoipa::path(get, path = "/v1/decisions/{id}/receipt", tag = "decisions", params(("id" = String, Path)),
+    responses((status = 200, description = "Entry, place, proof of inclusion and checkpoint"),
+        (status = 404, body = Problem)))]
+pub(crate) async fn receipt(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    caller.must_be(&[Role::App, Role::Dev, Role::Auditor])?;
+    let stored = stored(&app, caller.sees(), &id).await?;
+    Ok(Json(app.signer.receipt(stored.row.seq, &stored.entry).await?).into_response())
 }
 
 pub(super) fn environment(field: &str, text: &str) -> Result<Environment, Problem> {
@@ -167,9 +208,15 @@ pub(super) fn record(stored: &StoredDecision) -> Result<Record, Problem> {
     serde_json::from_slice(bytes).map_err(|error| Problem::internal(format!("the record can't be read: {error}")))
 }
 
-fn answer(stored: &StoredDecision, status: StatusCode, whole: bool) -> Result<Response, Problem> {
+fn answer(
+    stored: &StoredDecision,
+    status: StatusCode,
+    whole: bool,
+    receipt: Option<Receipt>,
+) -> Result<Response, Problem> {
     let record = record(stored)?;
-    let view = DecisionView::new(&record, Place { seq: stored.row.seq, entry_hash: stored.row.entry_hash });
+    let place = Place { seq: stored.row.seq, entry_hash: stored.row.entry_hash };
+    let view = DecisionView::new(&record, place).with_receipt(receipt);
     if !whole {
         return Ok((status, view).into_response());
     }
@@ -190,7 +237,7 @@ pub(crate) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     caller.must_be(&[Role::App, Role::Dev, Role::Auditor])?;
-    answer(&stored(&app, caller.sees(), &id).await?, StatusCode::OK, true)
+    answer(&stored(&app, caller.sees(), &id).await?, StatusCode::OK, true, None)
 }
 
 /// Which decisions.

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use assize_ledger::{
     Checkpoint, CheckpointError, Digest, Fault, Keyring, Link, Note, Report, Start, Tile, TileId, Timestamp, Verifier,
+    VerifierKey,
 };
 use sqlx::Row as _;
 
@@ -35,6 +36,8 @@ pub struct VerifyOptions {
     pub expected: Option<(u64, Digest)>,
     /// A checkpoint known from elsewhere: as `expected`, and it must be signed by the log's key of its time.
     pub checkpoint: Option<Note>,
+    /// A key of the log known from elsewhere: one of those that it introduced must be this.
+    pub key: Option<VerifierKey>,
 }
 
 /// How far a check is.
@@ -136,6 +139,12 @@ impl Reader {
             ));
         }
         if let Ok(keyring) = shared.keyring.lock() {
+            if let (Some(key), true) = (&options.key, whole)
+                && !keyring.keys().iter().any(|introduced| introduced.key == *key)
+            {
+                let found = keyring.newest().map_or_else(|| "no key".to_owned(), ToString::to_string);
+                report.faults.push(Fault::new(None, "log's key", "key", found, format_args!("{key} (as given)")));
+            }
             report.keys = keyring.keys().iter().map(|introduced| introduced.key.to_string()).collect();
         }
         if let Ok(counts) = shared.seen.counts.lock() {

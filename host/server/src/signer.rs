@@ -1,0 +1,384 @@
+//! Signs where the log stands, and only forward.
+//!
+//! A checkpoint is signed over a head that is durable, kept in the database, and then given out. The newest one is kept in a
+//! file of its own, too: a database that was put back to an earlier state contradicts it, and then nothing is signed any
+//! more, since a log that signs two histories is worth nothing.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use assize_ledger::{
+    AdministrativeFacts, Algorithm, Checkpoint, Entry, Keyring, KeyringError, Note, Receipt, SignerKey, Timestamp,
+    VerifierKey, key_statement,
+};
+use assize_store::{Change, ChangeDraft, Outcome, Reader, Store, StoreError};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::config::LogKey;
+use crate::pipeline::details;
+
+/// The key's file in the data directory.
+const KEY_FILE: &str = "log.key";
+/// A key on its way into force; see [`Signer::rotate`].
+const NEXT_FILE: &str = "log.key.next";
+/// The newest checkpoint's file in the data directory.
+const CHECKPOINT_FILE: &str = "checkpoint";
+/// How often it is looked whether a checkpoint is due.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// When checkpoints are signed unasked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schedule {
+    /// Once this many entries follow the newest checkpoint.
+    pub entries: u64,
+    /// Once the newest checkpoint is this old, and any entry follows it.
+    pub period: Duration,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self { entries: 10_000, period: Duration::from_secs(10) }
+    }
+}
+
+/// Why nothing can be signed.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum SignError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{path}: {error}")]
+    File { path: PathBuf, error: io::Error },
+    #[error("{what}: {error}")]
+    Key { what: String, error: assize_ledger::KeyError },
+    #[error(
+        "the log's key is {newest}, and {place} holds {found}: give the key that the log introduced last, or the copy of \
+         its file"
+    )]
+    WrongKey { newest: String, place: String, found: String },
+    #[error("the log's keys can't be followed: {0}; run `assize ledger verify`")]
+    Keyring(#[from] KeyringError),
+    #[error("a note can't be signed: {0}")]
+    Note(#[from] assize_ledger::NoteError),
+    #[error("{path} is no checkpoint of this log: {detail}; put back the file that belongs to this database")]
+    NoCheckpoint { path: PathBuf, detail: String },
+    #[error(
+        "the database contradicts what was signed before: {path} says {expected}, and the database has {found}. Put back \
+         the newest copy of the database. To go on from an older one, knowing that receipts given since then will \
+         contradict it, remove that file"
+    )]
+    Fork { path: PathBuf, expected: String, found: String },
+    #[error("the log has no entries to sign")]
+    Empty,
+    #[error("the key isn't in a file of the data directory: rotate it where it is kept")]
+    Elsewhere,
+}
+
+/// A checkpoint as it is given out.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Signed {
+    pub(crate) size: u64,
+    pub(crate) note: String,
+}
+
+/// Holds the log's key.
+pub(crate) struct Signer {
+    origin: String,
+    data: PathBuf,
+    store: Store,
+    key: ArcSwap<SignerKey>,
+    /// Where the key came from; none where it was given in the environment.
+    place: Option<PathBuf>,
+    newest: ArcSwapOption<Signed>,
+    /// Held from reading where the log stands to keeping what was signed, and while the key changes.
+    signing: Mutex<()>,
+}
+
+impl Signer {
+    /// Finds the log's key, or makes and introduces it; refuses a database that contradicts what was signed before.
+    pub(crate) async fn open(store: Store, origin: &str, data: &Path, given: &LogKey) -> Result<Self, SignError> {
+        let keyring = keyring(&store, origin).await?;
+        let (key, place) = find_key(origin, data, given, keyring.newest())?;
+        if let Some(newest) = keyring.newest()
+            && newest != key.public()
+        {
+            let place = place.as_ref().map_or_else(|| "ASSIZE_LOG_KEY".to_owned(), |path| path.display().to_string());
+            return Err(SignError::WrongKey { newest: newest.to_string(), place, found: key.public().to_string() });
+        }
+        let newest = store
+            .checkpoint()
+            .await?
+            .map(|row| Signed { size: row.size, note: String::from_utf8_lossy(&row.note).into_owned() });
+        let signer = Self {
+            origin: origin.to_owned(),
+            data: data.to_owned(),
+            store,
+            key: ArcSwap::from_pointee(key),
+            place,
+            newest: ArcSwapOption::from(newest.map(Arc::new)),
+            signing: Mutex::new(()),
+        };
+        signer.check_continuity().await?;
+        if keyring.newest().is_none() {
+            signer.introduce(&signer.key.load_full(), None).await?;
+        }
+        Ok(signer)
+    }
+
+    /// The public key that signs now.
+    pub(crate) fn public(&self) -> VerifierKey {
+        self.key.load().public().clone()
+    }
+
+    /// The newest checkpoint; signed now if there is none yet.
+    pub(crate) async fn newest(&self) -> Result<Arc<Signed>, SignError> {
+        match self.newest.load_full() {
+            Some(signed) => Ok(signed),
+            None => self.covering(1).await,
+        }
+    }
+
+    /// A checkpoint of at least `size` entries; signed now if there is none yet.
+    pub(crate) async fn covering(&self, size: u64) -> Result<Arc<Signed>, SignError> {
+        let known = || self.newest.load_full().filter(|signed| signed.size >= size);
+        if let Some(signed) = known() {
+            return Ok(signed);
+        }
+        let _signing = self.signing.lock().await;
+        // Whoever held the lock may have signed it.
+        match known() {
+            Some(signed) => Ok(signed),
+            None => self.sign().await,
+        }
+    }
+
+    /// The receipt of an entry.
+    pub(crate) async fn receipt(&self, seq: u64, entry: &[u8]) -> Result<Receipt, SignError> {
+        let signed = self.covering(seq + 1).await?;
+        let proof = self.store.inclusion_proof(seq, signed.size).await?;
+        Receipt::new(seq, entry, &proof, &signed.note)
+            .map_err(|error| StoreError::Corrupt { record: format!("entry {seq}"), detail: error.to_string() }.into())
+    }
+
+    /// Signs on schedule, for as long as it is polled.
+    pub(crate) async fn run(&self, schedule: Schedule) {
+        let mut last = Instant::now();
+        let mut failing = false;
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let signed = self.newest.load().as_ref().map_or(0, |signed| signed.size);
+            let size = match self.store.head().await {
+                Ok(head) => head.map_or(0, |head| head.size),
+                Err(error) => {
+                    tracing::error!(%error, "where the log stands can't be read");
+                    continue;
+                }
+            };
+            let due = size > signed && (size - signed >= schedule.entries || last.elapsed() >= schedule.period);
+            if !due {
+                continue;
+            }
+            match self.covering(size).await {
+                Ok(_) => failing = false,
+                // Said once: it is tried again for as long as it fails.
+                Err(error) if !failing => {
+                    failing = true;
+                    tracing::error!(%error, "no checkpoint could be signed");
+                }
+                Err(_) => {}
+            }
+            last = Instant::now();
+        }
+    }
+
+    /// Makes a new key and puts it in force by an entry that the old and the new key signed. The old file is kept beside
+    /// it under its key's id.
+    pub(crate) async fn rotate(&self, by: &str, reason: Option<String>) -> Result<VerifierKey, SignError> {
+        let Some(place) = &self.place else { return Err(SignError::Elsewhere) };
+        let _signing = self.signing.lock().await;
+        let old = self.key.load_full();
+        let new = SignerKey::generate(&self.origin, Algorithm::Ed25519).map_err(|error| key_error(NEXT_FILE, error))?;
+        // First the file, then the entry: a key that the log names must not be lost.
+        let next = place.with_file_name(NEXT_FILE);
+        write_private(&next, &new.to_secret())?;
+        self.introduce_by(&new, Some(&old), by, reason).await?;
+        retire(place, &old.public().id().to_string(), &next)?;
+        let public = new.public().clone();
+        self.key.store(Arc::new(new));
+        Ok(public)
+    }
+
+    async fn introduce(&self, key: &SignerKey, old: Option<&SignerKey>) -> Result<(), SignError> {
+        self.introduce_by(key, old, "host", None).await
+    }
+
+    async fn introduce_by(
+        &self,
+        key: &SignerKey,
+        old: Option<&SignerKey>,
+        by: &str,
+        reason: Option<String>,
+    ) -> Result<(), SignError> {
+        let statement = key_statement(&self.origin, key, old)?.to_string();
+        let draft = ChangeDraft {
+            tenant: None,
+            time: Timestamp::now(),
+            details: details([("key", by), ("statement", &statement)]),
+            confidential: reason.into_iter().map(|reason| ("reason".to_owned(), reason)).collect(),
+            input: None,
+            change: Change::LogKey { key: key.public().to_string() },
+        };
+        match self.store.change(draft).await? {
+            Outcome::Appended(_) | Outcome::Existing(_) => Ok(()),
+        }
+    }
+
+    /// Signs where the log stands. The lock is held.
+    async fn sign(&self) -> Result<Arc<Signed>, SignError> {
+        let head = self.store.head().await?.filter(|head| head.size > 0).ok_or(SignError::Empty)?;
+        let note = Checkpoint::new(&self.origin, head.size, head.root).sign(&self.key.load())?.to_string();
+        self.store.put_checkpoint(head.size, note.clone().into_bytes()).await?;
+        let path = self.data.join(CHECKPOINT_FILE);
+        replace(&path, &note).map_err(|error| SignError::File { path, error })?;
+        let signed = Arc::new(Signed { size: head.size, note });
+        self.newest.store(Some(Arc::clone(&signed)));
+        Ok(signed)
+    }
+
+    /// Whether the database still holds what was signed before.
+    async fn check_continuity(&self) -> Result<(), SignError> {
+        let path = self.data.join(CHECKPOINT_FILE);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(SignError::File { path, error }),
+        };
+        let note = Note::parse(&bytes).map_err(assize_ledger::CheckpointError::from);
+        let signed = note.and_then(|note| Checkpoint::parse(note.text()));
+        let signed = signed.and_then(|signed| signed.expect_origin(&self.origin).map(|()| signed));
+        let signed =
+            signed.map_err(|error| SignError::NoCheckpoint { path: path.clone(), detail: error.to_string() })?;
+        let size = self.store.head().await?.map_or(0, |head| head.size);
+        let expected = format!("size {} with root {}", signed.size, signed.root);
+        if size < signed.size {
+            return Err(SignError::Fork { path, expected, found: format!("{size} entries") });
+        }
+        let root = self.store.root_at(signed.size).await?;
+        if root == signed.root {
+            Ok(())
+        } else {
+            Err(SignError::Fork { path, expected, found: format!("root {root}") })
+        }
+    }
+}
+
+/// The keys that the log introduced.
+pub(crate) async fn keyring(store: &Reader, origin: &str) -> Result<Keyring, SignError> {
+    let mut keyring = Keyring::new();
+    for row in store.log_keys().await? {
+        let corrupt = |detail: String| StoreError::Corrupt { record: format!("entry {}", row.seq), detail };
+        let entry = Entry::decode(&row.entry).map_err(|error| corrupt(error.to_string()))?;
+        let facts: AdministrativeFacts =
+            serde_json::from_slice(&entry.facts).map_err(|error| corrupt(error.to_string()))?;
+        let statement = facts.details.get("statement").cloned().unwrap_or_default();
+        keyring.introduce(row.seq, origin, statement.as_bytes())?;
+    }
+    Ok(keyring)
+}
+
+fn key_error(what: impl ToString, error: assize_ledger::KeyError) -> SignError {
+    SignError::Key { what: what.to_string(), error }
+}
+
+/// The key that is given, or that of the data directory, or a new one there.
+fn find_key(
+    origin: &str,
+    data: &Path,
+    given: &LogKey,
+    newest: Option<&VerifierKey>,
+) -> Result<(SignerKey, Option<PathBuf>), SignError> {
+    let path = match given {
+        LogKey::Secret(secret) => {
+            return secret.parse().map(|key| (key, None)).map_err(|error| key_error("ASSIZE_LOG_KEY", error));
+        }
+        LogKey::File(path) => path.clone(),
+        LogKey::DataDirectory => data.join(KEY_FILE),
+    };
+    let next = path.with_file_name(NEXT_FILE);
+    // A rotation that broke off after its entry was written is finished here.
+    if let Some(newest) = newest
+        && let Some(key) = read_key(&next)?
+        && key.public() == newest
+    {
+        let old = read_key(&path)?.map_or_else(|| "lost".to_owned(), |old| old.public().id().to_string());
+        retire(&path, &old, &next)?;
+        return Ok((key, Some(path)));
+    }
+    if let Some(key) = read_key(&path)? {
+        return Ok((key, Some(path)));
+    }
+    if let Some(newest) = newest {
+        let place = path.display().to_string();
+        return Err(SignError::WrongKey { newest: newest.to_string(), place, found: "no key".into() });
+    }
+    let key = SignerKey::generate(origin, Algorithm::Ed25519).map_err(|error| key_error(path.display(), error))?;
+    write_private(&path, &key.to_secret())?;
+    tracing::info!(key = %key.public(), path = %path.display(), "made the key that signs the log: keep a copy of it");
+    Ok((key, Some(path)))
+}
+
+fn read_key(path: &Path) -> Result<Option<SignerKey>, SignError> {
+    match fs::read_to_string(path) {
+        Ok(text) => text.parse().map(Some).map_err(|error| key_error(path.display(), error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(SignError::File { path: path.to_owned(), error }),
+    }
+}
+
+/// Keeps the old key under its id, and puts the new one in its place.
+fn retire(path: &Path, old: &str, next: &Path) -> Result<(), SignError> {
+    let kept = path.with_file_name(format!("{KEY_FILE}.{old}"));
+    let failed = |error| SignError::File { path: path.to_owned(), error };
+    if path.exists() {
+        fs::rename(path, kept).map_err(failed)?;
+    }
+    fs::rename(next, path).map_err(failed)?;
+    sync_folder(path).map_err(failed)
+}
+
+/// Writes a file that nobody else can read, and waits until it is on disk.
+fn write_private(path: &Path, text: &str) -> Result<(), SignError> {
+    let failed = |error| SignError::File { path: path.to_owned(), error };
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(failed)?;
+    writeln!(file, "{text}").and_then(|()| file.sync_all()).map_err(failed)?;
+    sync_folder(path).map_err(failed)
+}
+
+/// Replaces a file at once: a reader finds the old text or the new.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = fs::File::create(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    sync_folder(path)
+}
+
+#[cfg(unix)]
+fn sync_folder(file: &Path) -> io::Result<()> {
+    file.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,230 @@
+//! Signed checkpoints, proofs and receipts: the log shows to strangers that it is one, and the same as before.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::fs;
+
+use assize_ledger::proof::{verify_consistency, verify_inclusion};
+use assize_ledger::{Checkpoint, Digest, Note, Receipt, VerifierKey};
+use assize_tests::{Client, Server, Setup, Shared, assize};
+use serde_json::{Value, json};
+
+static SERVER: Shared = Shared::new(Server::bundled);
+
+fn checkpoint(client: &Client) -> Note {
+    let answer = client.get("/v1/ledger/checkpoint");
+    assert_eq!(answer.status, 200);
+    Note::parse(&answer.body).unwrap()
+}
+
+fn newest_key(client: &Client) -> VerifierKey {
+    let keys = client.get("/v1/ledger/keys").expect(200);
+    keys["keys"].as_array().unwrap().last().unwrap()["key"].as_str().unwrap().parse().unwrap()
+}
+
+fn hashes(value: &Value) -> Vec<Digest> {
+    value.as_array().unwrap().iter().map(|hash| hash.as_str().unwrap().parse().unwrap()).collect()
+}
+
+fn digest(value: &Value) -> Digest {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_decision_comes_with_its_receipt_where_it_is_asked_for() {
+    let server = SERVER.get();
+    let tenant = &server.tenant();
+    let case = json!({ "environment": "production", "kind": "prompt", "payload": { "prompt": "Hello" } }).to_string();
+    let plain = tenant.post_with("/v1/decisions", &[], case.as_bytes()).expect(201);
+    assert_eq!(plain.get("receipt"), None);
+    let headers = [("prefer", "respond-async, receipt"), ("idempotency-key", "with-receipt")];
+    let decision = tenant.post_with("/v1/decisions", &headers, case.as_bytes()).expect(201);
+    let receipt: Receipt = serde_json::from_value(decision["receipt"].clone()).unwrap();
+    let key = newest_key(tenant);
+    let held = receipt.verify(&key).unwrap();
+    assert_eq!(held.entry.subject, decision["id"].as_str().unwrap());
+    assert_eq!(held.entry.seq, decision["ledger"]["seq"].as_u64().unwrap());
+    assert_eq!(receipt.entry_hash, digest(&decision["ledger"]["entry_hash"]));
+    let again = tenant.post_with("/v1/decisions", &headers, case.as_bytes()).expect(200);
+    assert!(again["receipt"].is_object());
+
+    let path = format!("/v1/decisions/{}/receipt", plain["id"].as_str().unwrap());
+    let later: Receipt = serde_json::from_value(tenant.get(&path).expect(200)).unwrap();
+    later.verify(&key).unwrap();
+    server.admin().get(&path).expect(200);
+    let other = server.tenant();
+    other.get(&path).expect(404);
+    other.get("/v1/decisions/no-such-decision/receipt").expect(404);
+
+    // The same by the command line, which needs the server for nothing but the receipt.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("receipt.json");
+    let file = file.to_str().unwrap();
+    let id = plain["id"].as_str().unwrap();
+    assize(&["ledger", "receipt", id, "--out", file, "--server", tenant.base(), "--key", tenant.key()]).expect(0);
+    let offline =
+        ["ledger", "verify", "--receipt", file, "--log-key", &key.to_string(), "--server", "http://127.0.0.1:9"];
+    let said = assize(&offline).expect(0).stdout;
+    assert!(said.contains("verified: the entry is in the log") && said.contains(id), "{said}");
+    let altered = fs::read_to_string(file).unwrap().replacen("index ", "index 1", 1);
+    fs::write(file, altered).unwrap();
+    assert!(assize(&offline).expect(1).stdout.contains("NOT VERIFIED: proof index: found"));
+}
+
+#[test]
+fn every_checkpoint_extends_the_one_before() {
+    let server = SERVER.get();
+    let (tenant, nobody) = (server.tenant(), server.anonymous());
+    let key = newest_key(&nobody);
+    let (first, _) = Checkpoint::open(&checkpoint(&nobody), &key).unwrap();
+    for n in 0..300 {
+        tenant.decide(None, "production", &format!("Hello {n}"));
+    }
+    let seq = tenant.decide(None, "production", "the last one")["ledger"]["seq"].as_u64().unwrap();
+    let inclusion = nobody.get(&format!("/v1/ledger/proof/inclusion?seq={seq}")).expect(200);
+    let (second, _) = Checkpoint::open(&checkpoint(&nobody), &key).unwrap();
+    assert!(second.size > seq && second.size >= first.size + 300, "{first:?} {second:?}");
+    assert_eq!(second.origin, "assize.dev/log");
+    let (leaf, proof) = (digest(&inclusion["leaf_hash"]), hashes(&inclusion["proof"]));
+    let size = inclusion["size"].as_u64().unwrap();
+    verify_inclusion(&leaf, seq, size, &proof, &digest(&inclusion["root"])).unwrap();
+    let path = format!("/v1/ledger/proof/consistency?old={}&new={}", first.size, second.size);
+    let consistency = nobody.get(&path).expect(200);
+    verify_consistency(first.size, second.size, &hashes(&consistency["proof"]), &first.root, &second.root).unwrap();
+
+    // As monitors of other logs read it.
+    assert_eq!(nobody.get("/log/checkpoint").body, nobody.get("/v1/ledger/checkpoint").body);
+    let tile = nobody.get("/log/tile/0/000");
+    assert_eq!((tile.status, tile.body.len()), (200, 256 * 32));
+    let above = nobody.get("/log/tile/1/000.p/1");
+    assert_eq!((above.status, above.body.len()), (200, 32));
+    let partial = nobody.get("/log/tile/0/001.p/7");
+    let seventh: [u8; 32] = partial.body[6 * 32..].try_into().unwrap();
+    let proof = nobody.get(&format!("/v1/ledger/proof/inclusion?seq={}", 256 + 6)).expect(200);
+    assert_eq!(Digest::from_bytes(seventh), digest(&proof["leaf_hash"]));
+    for missing in ["/log/tile/0/900", "/log/tile/9/000", "/log/tile/0/000.p/256", "/log/tile/0/x"] {
+        assert_eq!(nobody.get(missing).status, 404, "{missing}");
+    }
+    assert_eq!(nobody.get("/log/tile/entries/000").status, 401);
+    assert_eq!(tenant.get("/log/tile/entries/000").status, 403);
+    let bundle = server.admin().get("/log/tile/entries/000.p/2").body;
+    let length = usize::from(u16::from_be_bytes([bundle[0], bundle[1]]));
+    assert_eq!(&bundle[2..10], b"ASSIZE\0E");
+    assert_eq!(&bundle[length + 4..length + 12], b"ASSIZE\0E");
+}
+
+#[test]
+fn what_can_not_be_proved_is_refused_with_both_values() {
+    let server = SERVER.get();
+    let nobody = server.anonymous();
+    for (path, said) in [
+        ("inclusion?seq=9000000&size=9000001", "found 9000001, expected 1 to "),
+        ("inclusion?seq=5&size=5", "index: found 5, expected less than the size 5"),
+        ("consistency?old=6&new=5", "found 6, expected 1 to 5"),
+        ("consistency?old=0&new=5", "found 0"),
+        ("inclusion?seq=-1", "seq"),
+    ] {
+        let problem = nobody.get(&format!("/v1/ledger/proof/{path}")).expect(400).to_string();
+        assert!(problem.contains(said), "{path}: {problem}");
+    }
+}
+
+#[test]
+fn the_log_key_is_made_once_and_rotated_by_both_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = Setup::bare().data(folder.path());
+    let mut server = Server::start(setup.clone());
+    let first = newest_key(server.admin());
+    let kept = checkpoint(server.admin());
+    let file = folder.path().join("log.key");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let admin = server.admin();
+    let auditor = server.tenant().role("auditor");
+    let body = json!({ "reason": "yearly" });
+    auditor.post("/v1/ledger/keys/rotate", &body).expect(403);
+    admin.post("/v1/ledger/keys/rotate", &json!({ "reason": " " })).expect(400);
+    let rotated = ["ledger", "rotate-key", "--reason", "yearly", "--server", admin.base(), "--key", admin.key()];
+    assize(&rotated).expect(0);
+    let second = newest_key(admin);
+    assert_ne!(first, second);
+    let seq = admin.get("/v1/ledger/keys").expect(200)["keys"][1]["seq"].as_u64().unwrap();
+    admin.get(&format!("/v1/ledger/proof/inclusion?seq={seq}")).expect(200);
+    checkpoint(admin).verify(&second).unwrap();
+    assert!(checkpoint(admin).verify(&first).is_err());
+    assert!(folder.path().join(format!("log.key.{}", first.id())).is_file());
+    assert_eq!(server.stop(), 0);
+
+    let data = folder.path().to_str().unwrap();
+    let expected = folder.path().join("kept");
+    fs::write(&expected, kept.to_string()).unwrap();
+    let expected = expected.to_str().unwrap();
+    let verify = ["ledger", "verify", "--data", data, "--expect-checkpoint", expected];
+    let report = assize(&[&verify[..], &["--json", "--log-key", &first.to_string()]].concat()).expect(0).json();
+    assert_eq!(report["keys"], json!([first.to_string(), second.to_string()]));
+    assert!(report["checkpoints"].as_u64().unwrap() >= 2);
+    let stranger = "example.org/x+f8a1a2a5+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+    assert!(assize(&[&verify[..], &["--log-key", stranger]].concat()).code == 2, "the key's id is wrong");
+
+    // It goes on with the new key, and not without it.
+    let mut server = Server::start(setup.clone());
+    assert_eq!(newest_key(server.admin()), second);
+    let (base, key) = (server.admin().base().to_owned(), server.admin().key().to_owned());
+    let remote = ["ledger", "verify", "--expect-checkpoint", expected, "--server", &base, "--key", &key];
+    assert!(assize(&remote).expect(0).stdout.contains("begins with the expected one"));
+    assert_eq!(server.stop(), 0);
+    fs::rename(&file, folder.path().join("elsewhere")).unwrap();
+    let (code, said) = setup.refused();
+    assert!(code == 1 && said.contains(&second.to_string()) && said.contains("holds no key"), "{said}");
+    let elsewhere = Setup::bare().data(folder.path()).argument("--log-key").argument(folder.path().join("elsewhere"));
+    drop(Server::start(elsewhere));
+}
+
+#[test]
+fn a_database_that_was_put_back_is_not_signed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = Setup::bare().data(folder.path());
+    let mut server = Server::start(setup.clone());
+    assert_eq!(server.stop(), 0);
+    let database = folder.path().join("assize.db");
+    let backup = fs::read(&database).unwrap();
+    let mut server = Server::start(setup.clone());
+    server.tenant().register("bot");
+    server.admin().get("/v1/ledger/checkpoint");
+    assert_eq!(server.stop(), 0);
+    fs::write(&database, &backup).unwrap();
+    let (code, said) = setup.refused();
+    assert!(code == 1 && said.contains("contradicts what was signed before"), "{said}");
+    // Knowingly, it can go on; the checkpoint kept elsewhere tells.
+    let kept = folder.path().join("kept");
+    fs::rename(folder.path().join("checkpoint"), &kept).unwrap();
+    let mut server = Server::start(setup.clone());
+    server.tenant().register("another-bot");
+    for n in 0..3 {
+        server.tenant().register(&format!("bot-{n}"));
+    }
+    assert_eq!(server.stop(), 0);
+    let data = folder.path().to_str().unwrap();
+    assize(&["ledger", "verify", "--data", data]).expect(0);
+    let said = assize(&["ledger", "verify", "--data", data, "--expect-checkpoint", kept.to_str().unwrap()]).expect(1);
+    assert!(said.stdout.contains("root: found"), "{}", said.stdout);
+}
+
+#[test]
+fn a_log_has_the_name_that_its_operator_gave_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let named = Setup::bare().data(folder.path()).argument("--origin").argument("example.org/decisions");
+    let mut server = Server::start(named);
+    let (signed, _) = Checkpoint::open(&checkpoint(server.admin()), &newest_key(server.admin())).unwrap();
+    assert_eq!(signed.origin, "example.org/decisions");
+    assert_eq!(server.stop(), 0);
+    // Without a name, it is the one that it has; with another, it isn't opened.
+    drop(Server::start(Setup::bare().data(folder.path())));
+    let other = Setup::bare().data(folder.path()).argument("--origin").argument("example.org/other");
+    let (code, said) = other.refused();
+    assert!(code == 1 && said.contains("\"example.org/decisions\", not \"example.org/other\""), "{said}");
+    let (code, _) = Setup::bare().argument("--origin").argument("a b").refused();
+    assert_eq!(code, 2);
+}
