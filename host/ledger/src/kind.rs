@@ -31,6 +31,10 @@ pub enum EntryKind {
     KeyCreated,
     /// An API key was revoked.
     KeyRevoked,
+    /// A part of the log was exported.
+    LedgerExported,
+    /// What some entries bind was erased, with the legal basis.
+    PayloadErased,
     /// A key signs the checkpoints from here on ([`crate::Keyring`]).
     LogKey,
     /// A kind that this version doesn't know. Make one with [`EntryKind::from`], so that known names stay known.
@@ -38,7 +42,7 @@ pub enum EntryKind {
 }
 
 /// Every kind that this version knows, with its text.
-const NAMES: [(EntryKind, &str); 14] = [
+const NAMES: [(EntryKind, &str); 16] = [
     (EntryKind::LogOpened, "log.opened"),
     (EntryKind::Decision, "decision"),
     (EntryKind::PluginPublished, "plugin.published"),
@@ -52,6 +56,8 @@ const NAMES: [(EntryKind, &str); 14] = [
     (EntryKind::SystemResumed, "system.resumed"),
     (EntryKind::KeyCreated, "key.created"),
     (EntryKind::KeyRevoked, "key.revoked"),
+    (EntryKind::LedgerExported, "ledger.exported"),
+    (EntryKind::PayloadErased, "payload.erased"),
     (EntryKind::LogKey, "log.key"),
 ];
 

@@ -13,6 +13,7 @@ mod checkpoint;
 mod commitment;
 mod digest;
 mod entry;
+mod export;
 mod facts;
 mod key;
 mod keyring;
@@ -29,6 +30,9 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use commitment::{Commitment, Salt};
 pub use digest::{Digest, ParseDigestError};
 pub use entry::{DecodeError, EncodeError, Entry, EntryRef, FORMAT_VERSION, MAGIC, MAX_FACTS, MAX_NAME, entry_hash};
+pub use export::{
+    EXPORT_FORMAT, ExportCheck, ExportHeader, ExportReport, ExportWriter, PayloadKind, Targets, verify_export,
+};
 pub use facts::{AdministrativeFacts, CommonFacts, DecisionFacts, PluginFact};
 pub use key::{Algorithm, KeyError, KeyId, SignerKey, VerifierKey};
 pub use keyring::{Introduced, Keyring, KeyringError, key_statement};

@@ -89,7 +89,7 @@ pub(crate) struct InclusionQuery {
 /// The proof that an entry is in the log (RFC 6962, 2.1.1).
 #[utoipa::path(get, path = "/v1/ledger/proof/inclusion", tag = "ledger", params(InclusionQuery),
     responses((status = 200, description = "`proof`: hashes from the bottom up"),
-        (status = 400, description = "No such entry in a log of that size", body = Problem)), security(()))]
+        (status = 422, description = "No such entry in a log of that size", body = Problem)), security(()))]
 pub(crate) async fn inclusion(
     State(app): State<SharedApp>,
     Parameters(query): Parameters<InclusionQuery>,
@@ -118,7 +118,7 @@ pub(crate) struct ConsistencyQuery {
 /// The proof that the log of today begins with the log of then (RFC 6962, 2.1.2).
 #[utoipa::path(get, path = "/v1/ledger/proof/consistency", tag = "ledger", params(ConsistencyQuery),
     responses((status = 200, description = "`proof`: hashes from the bottom up"),
-        (status = 400, description = "The log never had such sizes", body = Problem)), security(()))]
+        (status = 422, description = "The log never had such sizes", body = Problem)), security(()))]
 pub(crate) async fn consistency(
     State(app): State<SharedApp>,
     Parameters(query): Parameters<ConsistencyQuery>,
