@@ -31,6 +31,10 @@ pub enum EntryKind {
     KeyCreated,
     /// An API key was revoked.
     KeyRevoked,
+    /// An authority stamped a checkpoint with its time.
+    CheckpointStamped,
+    /// A tenant's payloads are kept for another time from here on.
+    RetentionChanged,
     /// A part of the log was exported.
     LedgerExported,
     /// What some entries bind was erased, with the legal basis.
@@ -42,7 +46,7 @@ pub enum EntryKind {
 }
 
 /// Every kind that this version knows, with its text.
-const NAMES: [(EntryKind, &str); 16] = [
+const NAMES: [(EntryKind, &str); 18] = [
     (EntryKind::LogOpened, "log.opened"),
     (EntryKind::Decision, "decision"),
     (EntryKind::PluginPublished, "plugin.published"),
@@ -56,6 +60,8 @@ const NAMES: [(EntryKind, &str); 16] = [
     (EntryKind::SystemResumed, "system.resumed"),
     (EntryKind::KeyCreated, "key.created"),
     (EntryKind::KeyRevoked, "key.revoked"),
+    (EntryKind::CheckpointStamped, "checkpoint.stamped"),
+    (EntryKind::RetentionChanged, "retention.changed"),
     (EntryKind::LedgerExported, "ledger.exported"),
     (EntryKind::PayloadErased, "payload.erased"),
     (EntryKind::LogKey, "log.key"),

@@ -140,7 +140,8 @@ fn verify(bytes: &[u8]) -> ExportReport {
 #[test]
 fn every_part_of_a_log_is_sound() {
     let log = Log::new(70);
-    for (from, to, size) in [(0, 70, 70), (13, 20, 20), (5, 6, 70), (8, 64, 70), (31, 47, 69), (0, 33, 40), (69, 70, 70)]
+    for (from, to, size) in
+        [(0, 70, 70), (13, 20, 20), (5, 6, 70), (8, 64, 70), (31, 47, 69), (0, 33, 40), (69, 70, 70)]
     {
         for payloads in [true, false] {
             let report = verify(&log.export(from, to, size, None, payloads));

@@ -28,6 +28,8 @@ pub struct DecisionDraft {
     pub record: Vec<u8>,
     /// What it plans; also `effects` of the record.
     pub effects: Vec<EffectDraft>,
+    /// Whom the case is about, as the caller names them; also `identity.data_subject` of the record.
+    pub data_subject: Option<String>,
     /// The bytes of the snapshot that `facts.snapshot` names. Written once; may be left out when it is known to be stored.
     pub snapshot: Option<Arc<[u8]>>,
     /// [`crate::Store::halt_epoch`] as read *before* the kill switch was looked at.
@@ -134,6 +136,41 @@ pub enum Change {
         /// The public key, as `name+id+base64`.
         key: String,
     },
+    /// A part of the ledger is handed out.
+    Export {
+        /// The export's id.
+        id: String,
+        /// The first entry in it.
+        first: u64,
+        /// The last entry in it.
+        last: u64,
+    },
+    /// An authority's time stamp over a checkpoint was received and verified.
+    Stamp {
+        /// The authority's name.
+        authority: String,
+        /// Entries under the checkpoint.
+        size: u64,
+        /// The authority's time.
+        gen_time: Timestamp,
+        /// The token (CMS in DER), with its certificates.
+        token: Vec<u8>,
+    },
+    /// What some decisions of the tenant bind is erased: input, record, planned effects, salts. What was erased before is left
+    /// out; if nothing else was asked for, [`Outcome::Existing`].
+    Erase {
+        /// The erasure's id.
+        id: String,
+        /// The legal basis, in words that stay readable for ever.
+        basis: String,
+        /// The decisions' entries.
+        targets: std::collections::BTreeSet<u64>,
+    },
+    /// How long the tenant's payloads are kept from now on.
+    Retain {
+        /// E.g. `30d`, `legal_hold`, `forever`.
+        payloads: String,
+    },
     /// A key is revoked; twice is [`Outcome::Existing`].
     KeyRevoked {
         /// Its id.
@@ -189,6 +226,10 @@ impl Change {
             Self::Key { .. } => EntryKind::KeyCreated,
             Self::KeyRevoked { .. } => EntryKind::KeyRevoked,
             Self::LogKey { .. } => EntryKind::LogKey,
+            Self::Export { .. } => EntryKind::LedgerExported,
+            Self::Stamp { .. } => EntryKind::CheckpointStamped,
+            Self::Erase { .. } => EntryKind::PayloadErased,
+            Self::Retain { .. } => EntryKind::RetentionChanged,
         }
     }
 

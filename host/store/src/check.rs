@@ -11,13 +11,14 @@ use std::sync::Mutex;
 
 use assize_ledger::{
     AdministrativeFacts, Commitment, CommonFacts, DecisionFacts, Digest, EntryKind, EntryRef, Fault, Faults, Salt,
-    StoredEntry,
+    StoredEntry, Targets,
 };
 
 use crate::record::{Cell, ChangeRecord};
 
 pub(crate) const ENTRY: [&str; 7] = ["seq", "hash", "kind", "subject", "tenant", "time", "bytes"];
 pub(crate) const SEALED: [&str; 6] = ["seq", "tenant", "input_salt", "input", "record_salt", "record"];
+pub(crate) const SUBJECT: [&str; 3] = ["seq", "tenant", "subject"];
 pub(crate) const EFFECT: [&str; 7] = ["seq", "n", "tenant", "binding", "kind", "body", "state"];
 pub(crate) use decision::COLUMNS as DECISION;
 
@@ -29,11 +30,21 @@ pub(crate) struct Row {
     pub(crate) sealed: Option<Vec<Cell>>,
     pub(crate) decision: Option<Vec<Cell>>,
     pub(crate) effects: Vec<Vec<Cell>>,
+    /// Whom it is about.
+    pub(crate) subject: Option<Vec<Cell>>,
+    /// The entry that erased its payload, if one did.
+    pub(crate) erased: Option<u64>,
 }
 
 /// What the entries say that must be found elsewhere; filled from several threads.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
+    /// Entries from here on were written after the check began.
+    pub(crate) end: u64,
+    /// Which entry erased the payload of which.
+    pub(crate) erased: Mutex<BTreeMap<u64, u64>>,
+    /// What erasures name, by their entry.
+    pub(crate) erasures: Mutex<BTreeMap<u64, Targets>>,
     /// The snapshots that decisions name, each with one of them.
     pub(crate) snapshots: Mutex<HashSet<Digest>>,
     /// The rows that changes added, by entry.
@@ -55,6 +66,7 @@ pub(crate) struct ChangeSeen {
 pub(crate) struct Counts {
     pub(crate) decisions: u64,
     pub(crate) payloads: u64,
+    pub(crate) erased: u64,
 }
 
 /// What a cell should hold.
@@ -166,8 +178,18 @@ pub(crate) fn row(row: &Row, entry: &EntryRef<'_>, seen: &Seen, faults: &mut Fau
     ];
     compare(faults, Some(seq), &format_args!("entry {seq}"), &ENTRY, &row.entry, &wants);
 
+    if let Some(by) = row.erased {
+        if by >= seen.end {
+            // Erased while the check runs: its rows were read before and after.
+            return;
+        }
+        if let Ok(mut erased) = seen.erased.lock() {
+            erased.insert(seq, by);
+        }
+    }
     let payloads = payload(row, entry, tenant, faults);
-    let record = row.sealed.as_ref().map(|sealed| blob(sealed, 5)).filter(|_| entry.record.is_some());
+    let record = row.sealed.as_ref().map(|sealed| blob(sealed, 5));
+    let record = record.filter(|_| entry.record.is_some() && row.erased.is_none());
     match (kind, &row.decision) {
         (EntryKind::Decision, Some(cells)) => {
             if let Some(facts) = &facts {
@@ -186,17 +208,15 @@ pub(crate) fn row(row: &Row, entry: &EntryRef<'_>, seen: &Seen, faults: &mut Fau
                 let record = format_args!("decision of entry {seq}");
                 faults.push(Fault::new(seq, record, "seq", "a row", format_args!("none for an entry of kind {kind}")));
             }
-            if kind == EntryKind::LogKey {
-                let facts = serde_json::from_slice::<AdministrativeFacts>(entry.facts).unwrap_or_default();
-                let statement = facts.details.get("statement").cloned().unwrap_or_default();
-                if let Ok(mut statements) = seen.statements.lock() {
-                    statements.insert(seq, statement);
-                }
-            }
+            details(seq, &kind, entry, seen, faults);
             if let Some(record) = record {
                 change(seq, entry, tenant, time, record, seen, faults);
             }
         }
+    }
+    if !decision && (row.erased.is_some() || row.subject.is_some()) {
+        let record = format_args!("payload {seq}");
+        faults.push(Fault::new(seq, record, "erased, data_subject", "a row", "none: the entry is no decision's"));
     }
     if !decision && !row.effects.is_empty() {
         let found = format_args!("{} rows", row.effects.len());
@@ -205,6 +225,31 @@ pub(crate) fn row(row: &Row, entry: &EntryRef<'_>, seen: &Seen, faults: &mut Fau
     if let Ok(mut counts) = seen.counts.lock() {
         counts.payloads += payloads;
         counts.decisions += u64::from(row.decision.is_some());
+        counts.erased += u64::from(row.erased.is_some());
+    }
+}
+
+/// Keeps what the facts of some kinds say about other entries.
+fn details(seq: u64, kind: &EntryKind, entry: &EntryRef<'_>, seen: &Seen, faults: &mut Faults) {
+    let detail = |name: &str| {
+        let facts = serde_json::from_slice::<AdministrativeFacts>(entry.facts).unwrap_or_default();
+        facts.details.get(name).cloned().unwrap_or_default()
+    };
+    match kind {
+        EntryKind::LogKey => {
+            if let Ok(mut statements) = seen.statements.lock() {
+                statements.insert(seq, detail("statement"));
+            }
+        }
+        EntryKind::PayloadErased => match (Targets::parse(&detail("targets")), seen.erasures.lock()) {
+            (Some(targets), Ok(mut erasures)) => drop(erasures.insert(seq, targets)),
+            (None, _) => {
+                let name = format_args!("entry {seq}");
+                faults.push(Fault::new(seq, name, "facts.details.targets", detail("targets"), "numbers and ranges"));
+            }
+            (_, Err(_)) => {}
+        },
+        _ => {}
     }
 }
 
@@ -217,6 +262,11 @@ fn payload(row: &Row, entry: &EntryRef<'_>, tenant: &str, faults: &mut Faults) -
         return 0;
     };
     compare(faults, Some(seq), &record, &SEALED, sealed, &[Want::Any, Want::Text(tenant)]);
+    if row.erased.is_some() {
+        let nothing = [Want::Any, Want::Any, Want::Null, Want::Null, Want::Null, Want::Null];
+        compare(faults, Some(seq), &record, &SEALED, sealed, &nothing);
+        return 0;
+    }
     let mut compared = 0;
     for (commitment, salt_at, at) in [(entry.input, 2, 3), (entry.record, 4, 5)] {
         let names = (SEALED.get(salt_at).copied().unwrap_or_default(), SEALED.get(at).copied().unwrap_or_default());

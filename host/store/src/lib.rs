@@ -13,7 +13,7 @@
 //!
 //! | key | fields |
 //! |---|---|
-//! | `identity` | `id`, `tenant`, `system`, `environment`, `kind`, `idempotency_key`, `body_hash` |
+//! | `identity` | `id`, `tenant`, `system`, `environment`, `kind`, `idempotency_key`, `body_hash`, `data_subject` |
 //! | `times` | `received`, `decided`, `occurred_at`, `rules_as_of` (RFC 3339) |
 //! | `plugins[]` | `package`, `version`, `digest`, `status` |
 //! | `policy` | `snapshot` |
@@ -33,7 +33,7 @@ pub use append::{Appended, Change, ChangeDraft, DecisionDraft, EffectDraft, Idem
 pub use error::StoreError;
 pub use rows::{
     ActivationEvent, ActivationRow, CheckpointRow, DecisionFilter, DecisionRow, EffectRow, EntryRow, HeadRow, KeyRow,
-    LogKeyRow, PackageRow, Page, PolicyRow, StoredDecision, SystemRow,
+    LogKeyRow, PackageRow, Page, PolicyRow, RetentionRow, SealedRow, StampRow, StoredDecision, SystemRow,
 };
 pub use sqlite::read::Reader;
 pub use sqlite::verify::{Progress, VerifyOptions};

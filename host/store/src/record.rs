@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use assize_ledger::Digest;
+use assize_ledger::{Digest, Targets};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ pub(crate) struct Shape {
     digest: Option<&'static str>,
 }
 
-pub(crate) const SHAPES: [Shape; 7] = [
+pub(crate) const SHAPES: [Shape; 11] = [
     Shape {
         table: "packages",
         columns: &["tenant", "name", "version", "digest", "kind", "contract", "manifest"],
@@ -68,6 +68,15 @@ pub(crate) const SHAPES: [Shape; 7] = [
     },
     Shape { table: "systems", columns: &["tenant", "id", "version", "bytes"], subject: &["id"], digest: None },
     Shape { table: "keys", columns: &["id", "hash", "role", "tenant", "label"], subject: &["id"], digest: None },
+    Shape { table: "exports", columns: &["tenant", "id", "first", "last"], subject: &["id"], digest: None },
+    Shape {
+        table: "stamps",
+        columns: &["tenant", "authority", "size", "gen_time", "digest", "token"],
+        subject: &["authority"],
+        digest: Some("digest"),
+    },
+    Shape { table: "erasures", columns: &["tenant", "id", "basis", "targets"], subject: &["id"], digest: None },
+    Shape { table: "retentions", columns: &["tenant", "payloads"], subject: &["tenant"], digest: None },
     Shape { table: "log_keys", columns: &["tenant", "key"], subject: &["key"], digest: None },
     Shape { table: "key_revocations", columns: &["id", "tenant"], subject: &["id"], digest: None },
 ];
@@ -122,6 +131,25 @@ impl ChangeRow {
                 vec![("id", text(id)), ("hash", blob(hash)), ("role", text(role)), tenant, ("label", text(label))],
             ),
             Change::LogKey { key } => ("log_keys", vec![tenant, ("key", text(key))]),
+            Change::Export { id, first, last } => {
+                ("exports", vec![tenant, ("id", text(id)), ("first", number(*first)), ("last", number(*last))])
+            }
+            Change::Stamp { authority, size, gen_time, token } => (
+                "stamps",
+                vec![
+                    tenant,
+                    ("authority", text(authority)),
+                    ("size", number(*size)),
+                    ("gen_time", number(gen_time.as_millis())),
+                    ("digest", blob(&Digest::of(token))),
+                    ("token", Cell::Blob(token.clone())),
+                ],
+            ),
+            Change::Erase { id, basis, targets } => (
+                "erasures",
+                vec![tenant, ("id", text(id)), ("basis", text(basis)), ("targets", text(&Targets::write(targets)))],
+            ),
+            Change::Retain { payloads } => ("retentions", vec![tenant, ("payloads", text(payloads))]),
             Change::KeyRevoked { id } => ("key_revocations", vec![("id", text(id)), tenant]),
         };
         Self { table, cells }

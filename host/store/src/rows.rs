@@ -1,6 +1,6 @@
 //! What is read back. Nothing here knows which database it came from.
 
-use assize_ledger::{Digest, Timestamp};
+use assize_ledger::{Digest, Salt, Timestamp};
 
 /// A decision's columns: copies, to select by, of what its entry and its record say.
 #[derive(Debug, Clone, PartialEq)]
@@ -241,6 +241,49 @@ pub struct CheckpointRow {
     pub size: u64,
     /// The signed note, as it was given out.
     pub note: Vec<u8>,
+}
+
+/// What an entry binds.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedRow {
+    /// The entry.
+    pub seq: u64,
+    /// The exact bytes that came in, with their salt.
+    pub input: Option<(Salt, Vec<u8>)>,
+    /// The full account, with its salt.
+    pub record: Option<(Salt, Vec<u8>)>,
+    /// The entry that erased them.
+    pub erased_by: Option<u64>,
+}
+
+/// How long a tenant's payloads are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetentionRow {
+    /// Whose.
+    pub tenant: String,
+    /// E.g. `30d`, `legal_hold`, `forever`.
+    pub payloads: String,
+    /// Since when.
+    pub at: Timestamp,
+    /// The entry that says so.
+    pub seq: u64,
+}
+
+/// An authority's time stamp over a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StampRow {
+    /// The authority's name.
+    pub authority: String,
+    /// Entries under the checkpoint.
+    pub size: u64,
+    /// The authority's time.
+    pub gen_time: Timestamp,
+    /// The token (CMS in DER).
+    pub token: Vec<u8>,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The entry that says so.
+    pub seq: u64,
 }
 
 /// A key that signs checkpoints.

@@ -22,6 +22,7 @@ pub(crate) struct SealedDecision {
     pub(crate) decided_at: Timestamp,
     pub(crate) idempotency: Option<Idempotency>,
     pub(crate) effects: Vec<EffectDraft>,
+    pub(crate) data_subject: Option<String>,
 }
 
 impl Payload {
@@ -50,7 +51,19 @@ impl Payload {
 
 /// Checks what the database can't hold, and takes a decision apart: its entry, its payload, its columns.
 pub(crate) fn decision(draft: DecisionDraft) -> Result<(Draft, Payload, SealedDecision), StoreError> {
-    let DecisionDraft { id, facts, kind, received_at, decided_at, idempotency, input, record, effects, .. } = draft;
+    let DecisionDraft {
+        id,
+        facts,
+        kind,
+        received_at,
+        decided_at,
+        idempotency,
+        input,
+        record,
+        effects,
+        data_subject,
+        ..
+    } = draft;
     for (field, score) in [("risk_score", facts.risk_score), ("confidence", facts.confidence)] {
         if !score.is_finite() {
             return Err(StoreError::Invalid { field, detail: format!("{score} is not a finite number") });
@@ -65,5 +78,5 @@ pub(crate) fn decision(draft: DecisionDraft) -> Result<(Draft, Payload, SealedDe
     let mut written = Vec::with_capacity(512 + 192 * facts.plugins.len());
     serde_json::to_writer(&mut written, &facts).map_err(invalid)?;
     let draft = Draft { kind: EntryKind::Decision, subject: id, time: decided_at, facts: written, input, record };
-    Ok((draft, payload, SealedDecision { facts, kind, received_at, decided_at, idempotency, effects }))
+    Ok((draft, payload, SealedDecision { facts, kind, received_at, decided_at, idempotency, effects, data_subject }))
 }

@@ -103,6 +103,11 @@ impl Store {
         self.ask(|reply| Request::Checkpoint(size, note, reply)).await?
     }
 
+    /// Keeps a witness's signature line over the checkpoint of this size; answers once that is durable. Verify it before.
+    pub async fn put_cosignature(&self, size: u64, key: String, line: String) -> Result<(), StoreError> {
+        self.ask(|reply| Request::Cosignature(size, key, line, reply)).await?
+    }
+
     /// Whether a decision could be recorded now, found out by way of the sequencer: by a commit of its own, unless another
     /// succeeded within the last second.
     ///

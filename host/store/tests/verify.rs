@@ -17,7 +17,7 @@ use sqlx::{
     TypeInfo as _, ValueRef as _,
 };
 
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 24] = [
     "entries",
     "sealed",
     "decisions",
@@ -35,6 +35,13 @@ const TABLES: [&str; 17] = [
     "nodes",
     "checkpoints",
     "log_keys",
+    "exports",
+    "stamps",
+    "cosignatures",
+    "erasures",
+    "erased",
+    "data_subjects",
+    "retentions",
 ];
 
 /// A database with something in every table.
@@ -59,12 +66,21 @@ async fn fill(dir: &Path) {
     ] {
         store.change(change(tenant, change_)).await.unwrap();
     }
+    for change_ in [
+        Change::Export { id: "export-1".into(), first: 0, last: 100 },
+        Change::Stamp { authority: "tsa".into(), size: 202, gen_time: common::time(5), token: b"token".to_vec() },
+        Change::Retain { payloads: "30d".into() },
+    ] {
+        store.change(change(Some("acme"), change_)).await.unwrap();
+    }
+    common::erase(&store, "acme", &[20, 21, 25]).await;
     let epoch = store.halt_epoch();
     for n in 200..320 {
         let draft = assize_store::DecisionDraft { halt_epoch: epoch, ..common::decision(n) };
         store.decide(draft).await.unwrap();
     }
     common::checkpoint(&store).await;
+    common::cosign(&store).await;
     store.close().await;
 }
 
@@ -164,6 +180,8 @@ async fn update(
 fn keys(table: &str) -> &'static str {
     match table {
         "effects" => "seq, n",
+        "cosignatures" => "size, key",
+        "data_subjects" => "tenant, subject, seq",
         "tiles" | "nodes" => "level, idx",
         _ => "rowid",
     }
@@ -187,12 +205,12 @@ fn an_unaltered_database_is_sound() {
         let reader = Store::open_read_only(dir.path()).await.unwrap();
         let report = reader.verify(VerifyOptions::default(), |at| progress.push(at)).await.unwrap();
         assert!(report.is_sound(), "{:#?}", report.faults);
-        assert_eq!((report.entries, report.decisions, report.tiles), (331, 320, 1));
-        assert_eq!(report.payloads, 320 * 2 + 10);
-        assert_eq!((report.checkpoints, report.checkpointed, report.keys.len()), (2, Some(331), 1));
+        assert_eq!((report.entries, report.decisions, report.tiles), (335, 320, 1));
+        assert_eq!(report.payloads, 317 * 2 + 14);
+        assert_eq!((report.checkpoints, report.checkpointed, report.keys.len()), (2, Some(335), 1));
         assert_eq!(report.origin.as_deref(), Some(ORIGIN));
         assert_eq!(report.root, Some(reader.head().await.unwrap().unwrap().root));
-        assert_eq!(progress.last().map(|at| (at.done, at.total)), Some((331, 331)));
+        assert_eq!(progress.last().map(|at| (at.done, at.total)), Some((335, 335)));
 
         let part = VerifyOptions { from: Some(100), to: Some(250), ..VerifyOptions::default() };
         let report = reader.verify(part, |_| {}).await.unwrap();
@@ -200,7 +218,7 @@ fn an_unaltered_database_is_sound() {
         assert_eq!((report.from, report.entries, report.root), (100, 151, None));
         assert!(report.notes[0].contains("entry 99"));
 
-        let beyond = VerifyOptions { from: None, to: Some(331), ..VerifyOptions::default() };
+        let beyond = VerifyOptions { from: None, to: Some(335), ..VerifyOptions::default() };
         assert!(reader.verify(beyond, |_| {}).await.is_err());
     });
 }
@@ -247,6 +265,8 @@ fn a_cut_tail_shows_against_an_expected_root() {
             "DELETE FROM sealed WHERE seq >= 320",
             "DELETE FROM decisions WHERE seq >= 320",
             "DELETE FROM effects WHERE seq >= 320",
+            "DELETE FROM data_subjects WHERE seq >= 320",
+            "DELETE FROM cosignatures",
         ] {
             intrude(&mut db, sqlx::query(sql)).await.unwrap();
         }
@@ -256,7 +276,7 @@ fn a_cut_tail_shows_against_an_expected_root() {
         let report = verify(dir.path(), VerifyOptions { expected, ..VerifyOptions::default() }).await.unwrap();
         assert_eq!(
             report.faults.first[0].to_string(),
-            "head 331: size: found 320 entries, expected at least that many"
+            "head 335: size: found 320 entries, expected at least that many"
         );
         let wrong = Some((320, Digest::ZERO));
         let report = verify(dir.path(), VerifyOptions { expected: wrong, ..VerifyOptions::default() }).await.unwrap();
@@ -282,7 +302,7 @@ fn a_missing_row_is_named() {
             ("DELETE FROM nodes", "node 1/0"),
             ("DELETE FROM log_keys", "row of log_keys"),
             ("DELETE FROM policies", "row of policies"),
-            ("DELETE FROM heads WHERE size = 331", "head"),
+            ("DELETE FROM heads WHERE size = 335", "head"),
         ] {
             let copy = tempfile::tempdir().unwrap();
             std::fs::copy(dir.path().join("assize.db"), copy.path().join("assize.db")).unwrap();
@@ -329,11 +349,11 @@ fn an_expected_checkpoint_shows_what_was_cut_or_forked() {
         let expect = |note: Note| VerifyOptions { checkpoint: Some(note), ..VerifyOptions::default() };
         assert!(reader.verify(expect(note), |_| {}).await.unwrap().is_sound());
         for (size, root, key, said) in [
-            (331, Digest::ZERO, common::log_key(), "head 331: root: found"),
-            (500, Digest::ZERO, common::log_key(), "head 500: size: found 331 entries"),
+            (335, Digest::ZERO, common::log_key(), "head 335: root: found"),
+            (500, Digest::ZERO, common::log_key(), "head 500: size: found 335 entries"),
             (
-                331,
-                reader.root_at(331).await.unwrap(),
+                335,
+                reader.root_at(335).await.unwrap(),
                 common::other_key(),
                 "expected checkpoint: note: found no signature",
             ),

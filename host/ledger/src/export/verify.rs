@@ -208,9 +208,8 @@ impl Check {
                     progress(self.tree.size() - self.header.from, total);
                 }
                 (Kind::Payload, Stage::Entries) => self.payload(&item)?,
-                (Kind::Checkpoint, Stage::Entries) => self.checkpoint(&item)?,
+                (Kind::Checkpoint, Stage::Entries | Stage::Rest) => self.checkpoint(&item)?,
                 (Kind::Rest, Stage::Entries) if self.tree.size() == self.header.to => self.rest(&item)?,
-                (Kind::Checkpoint, Stage::Rest) => self.checkpoint(&item)?,
                 (Kind::Extra, Stage::Proved) => self.extra(&item)?,
                 (Kind::Token, Stage::Proved) => self.token(&item)?,
                 (Kind::Manifest, Stage::Proved) => return Ok(item),

@@ -31,6 +31,11 @@ impl<W: Write> ExportWriter<W> {
         Ok(writer)
     }
 
+    /// Where the file goes: what is compressed so far may be taken from there.
+    pub fn get_mut(&mut self) -> &mut W {
+        self.out.get_mut()
+    }
+
     /// A key of the log, with the entry that introduced it.
     pub fn key(&mut self, seq: u64, statement: &str) -> io::Result<()> {
         self.item(Kind::Key, &[&seq.to_be_bytes(), statement.as_bytes()])

@@ -19,6 +19,8 @@ pub struct Report {
     pub decisions: u64,
     /// Inputs and records compared with their commitments.
     pub payloads: u64,
+    /// Entries whose input and record an entry says were erased.
+    pub erased: u64,
     /// Components, snapshots and other rows compared with their digest or their entry.
     pub components: u64,
     /// Full tiles compared.
@@ -27,6 +29,10 @@ pub struct Report {
     pub heads: u64,
     /// Signed checkpoints compared, and their signatures verified.
     pub checkpoints: u64,
+    /// Witnesses' signatures verified.
+    pub cosignatures: u64,
+    /// Time stamps compared with the checkpoints that they are over.
+    pub stamps: u64,
     /// The size of the largest sound checkpoint.
     pub checkpointed: Option<u64>,
     /// The keys that the log introduced, oldest first.

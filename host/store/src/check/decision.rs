@@ -6,7 +6,7 @@ use assize_ledger::{DecisionFacts, Digest, EntryRef, Fault, Faults, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{EFFECT, Row, Want, compare};
+use super::{EFFECT, Row, SUBJECT, Want, compare};
 use crate::record::Cell;
 
 pub(crate) const COLUMNS: [&str; 18] = [
@@ -61,6 +61,8 @@ struct Identity<'a> {
     idempotency_key: Option<String>,
     #[serde(default)]
     body_hash: Option<Digest>,
+    #[serde(default, borrow)]
+    data_subject: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -133,26 +135,29 @@ pub(super) fn check(
     let record = record.as_ref();
     let millis = |time: Timestamp| Want::Int(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
     let body_hash = record.map(|record| record.identity.body_hash);
+    // Of an erased decision, nothing is left that only its record could confirm.
+    let gone = row.erased.is_some();
+    let unconfirmed = |erased: Want<'static>| if gone { erased } else { Want::Any };
     let wants = [
         Want::Any,
         Want::Text(entry.subject),
         Want::Text(&facts.tenant),
         Want::text(facts.system.as_deref()),
         Want::Text(&facts.environment),
-        record.map_or(Want::Any, |record| Want::Text(&record.identity.kind)),
+        record.map_or(unconfirmed(Want::Text("")), |record| Want::Text(&record.identity.kind)),
         Want::Text(&facts.verdict),
         Want::Text(&facts.reason),
         Want::Real(facts.risk_score),
         Want::Real(facts.confidence),
         millis(facts.occurred_at),
         millis(facts.rules_as_of),
-        record.map_or(Want::Any, |record| millis(record.times.received)),
-        record.map_or(Want::Any, |record| millis(record.times.decided)),
+        record.map_or(unconfirmed(millis(entry.time)), |record| millis(record.times.received)),
+        record.map_or(unconfirmed(millis(entry.time)), |record| millis(record.times.decided)),
         Want::Blob(facts.snapshot.as_bytes()),
         Want::Int(facts.kill_switch.into()),
-        record.map_or(Want::Any, |record| Want::text(record.identity.idempotency_key.as_deref())),
+        record.map_or(unconfirmed(Want::Null), |record| Want::text(record.identity.idempotency_key.as_deref())),
         match &body_hash {
-            None => Want::Any,
+            None => unconfirmed(Want::Null),
             Some(None) => Want::Null,
             Some(Some(hash)) => Want::Blob(hash.as_bytes()),
         },
@@ -162,6 +167,33 @@ pub(super) fn check(
     if let Some(record) = record {
         against_facts(seq, entry, facts, record, faults);
         effects(row, entry, facts, record, faults);
+        subject(row, entry, facts, record, faults);
+    } else if gone {
+        erased(row, entry, faults);
+    }
+}
+
+/// The person named is the one that the record names.
+fn subject(row: &Row, entry: &EntryRef<'_>, facts: &DecisionFacts, record: &Record<'_>, faults: &mut Faults) {
+    let name = format_args!("data subject of decision {}", entry.subject);
+    match (&row.subject, &record.identity.data_subject) {
+        (None, None) => {}
+        (Some(cells), Some(subject)) => {
+            let wants = [Want::Any, Want::Text(&facts.tenant), Want::Text(subject)];
+            compare(faults, Some(row.seq), &name, &SUBJECT, cells, &wants);
+        }
+        (Some(_), None) => faults.push(Fault::new(row.seq, name, "seq", "a row", "none: the record names nobody")),
+        (None, Some(_)) => faults.push(Fault::new(row.seq, name, "seq", "no row", "a row")),
+    }
+}
+
+/// Of what was planned, and of the person, nothing is left.
+fn erased(row: &Row, entry: &EntryRef<'_>, faults: &mut Faults) {
+    for (what, is_there) in [("effects", !row.effects.is_empty()), ("data subject", row.subject.is_some())] {
+        if is_there {
+            let name = format_args!("{what} of decision {}", entry.subject);
+            faults.push(Fault::new(row.seq, name, "seq", "a row", "none: it was erased"));
+        }
     }
 }
 

@@ -116,6 +116,7 @@ impl Inserts {
             query.execute(transaction.begun().await?).await.map_err(storage("adding a tile"))?;
         }
         self.effects(&mut transaction, &rows).await?;
+        data_subjects(&mut transaction, &rows).await?;
         let mut rows = rows.into_iter().peekable();
         if rows.peek().is_none() {
             if let Some(head) = head {
@@ -195,6 +196,20 @@ impl Inserts {
         bind_payload(query, seq, tenant, payload).execute(connection).await.map_err(storage("adding an entry"))?;
         Ok(())
     }
+}
+
+/// Whom the cases are about, where a caller said so.
+async fn data_subjects(
+    transaction: &mut Transaction<'_>,
+    rows: &[(NewEntry, SealedDecision)],
+) -> Result<(), StoreError> {
+    for (entry, decision) in rows {
+        let Some(subject) = &decision.data_subject else { continue };
+        let query = sqlx::query("INSERT INTO data_subjects (tenant, subject, seq) VALUES (?, ?, ?)");
+        let query = query.bind(entry.tenant.clone()).bind(subject.clone()).bind(int(entry.sealed.seq));
+        query.execute(transaction.begun().await?).await.map_err(storage("adding a data subject"))?;
+    }
+    Ok(())
 }
 
 impl Texts {
@@ -333,6 +348,19 @@ pub(crate) async fn node(connection: &mut SqliteConnection, tile: &Tile) -> Resu
 pub(crate) async fn checkpoint(connection: &mut SqliteConnection, size: u64, note: &[u8]) -> Result<(), StoreError> {
     let query = sqlx::query("INSERT INTO checkpoints (size, note) VALUES (?, ?) ON CONFLICT DO NOTHING");
     query.bind(int(size)).bind(note).execute(connection).await.map_err(storage("adding a checkpoint"))?;
+    Ok(())
+}
+
+/// Adds a witness's signature, unless it has signed that checkpoint before.
+pub(crate) async fn cosignature(
+    connection: &mut SqliteConnection,
+    size: u64,
+    key: String,
+    line: String,
+) -> Result<(), StoreError> {
+    let query = sqlx::query("INSERT INTO cosignatures (size, key, line) VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
+    let query = query.bind(int(size)).bind(key).bind(line);
+    query.execute(connection).await.map_err(storage("adding a cosignature"))?;
     Ok(())
 }
 

@@ -35,6 +35,12 @@ impl Reader {
         rows.iter().map(checkpoint).collect()
     }
 
+    /// Witnesses' signature lines over the checkpoint of this size, with their keys.
+    pub async fn cosignatures(&self, size: u64) -> Result<Vec<(String, String)>, StoreError> {
+        let query = sqlx::query_as("SELECT key, line FROM cosignatures WHERE size = ? ORDER BY key").bind(int(size));
+        query.fetch_all(&self.pool).await.map_err(storage("reading cosignatures"))
+    }
+
     /// The keys that sign checkpoints, oldest first.
     pub async fn log_keys(&self) -> Result<Vec<LogKeyRow>, StoreError> {
         let sql = "SELECT k.seq, k.key, e.bytes FROM log_keys k JOIN entries e ON e.seq = k.seq ORDER BY k.seq";

@@ -5,6 +5,7 @@
 //! and not before.
 
 mod change;
+mod erasure;
 mod keys;
 
 use std::collections::HashSet;
@@ -46,6 +47,8 @@ pub(crate) enum Request {
     Snapshot(Digest, Arc<[u8]>, oneshot::Sender<Result<(), StoreError>>),
     /// A signed tree head, and its size.
     Checkpoint(u64, Vec<u8>, oneshot::Sender<Result<(), StoreError>>),
+    /// A witness's signature over one: its size, the witness's key, the line.
+    Cosignature(u64, String, String, oneshot::Sender<Result<(), StoreError>>),
     /// Whether a decision could be recorded now.
     Probe(oneshot::Sender<Result<(), StoreError>>),
     /// Takes no more requests; those before it are still served.
@@ -87,6 +90,7 @@ pub(crate) struct Sequencer {
 struct Kept {
     snapshots: Vec<(Digest, Arc<[u8]>)>,
     checkpoints: Vec<(u64, Vec<u8>)>,
+    cosignatures: Vec<(u64, String, String)>,
 }
 
 /// A group on its way into the database.
@@ -204,6 +208,10 @@ impl Sequencer {
                 }
                 Request::Checkpoint(size, note, reply) => {
                     kept.checkpoints.push((size, note));
+                    kept_replies.push(reply);
+                }
+                Request::Cosignature(size, key, line, reply) => {
+                    kept.cosignatures.push((size, key, line));
                     kept_replies.push(reply);
                 }
                 Request::Probe(reply) => probe_replies.push(reply),
@@ -360,6 +368,9 @@ impl Sequencer {
         }
         for (size, note) in kept.checkpoints {
             insert::checkpoint(transaction.begun().await?, size, &note).await?;
+        }
+        for (size, key, line) in kept.cosignatures {
+            insert::cosignature(transaction.begun().await?, size, key, line).await?;
         }
         for work in work {
             let outcome = match work {

@@ -6,6 +6,7 @@
 
 mod read;
 mod state;
+mod witnesses;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -93,7 +94,7 @@ impl Reader {
         let given = given.map_err(|error| StoreError::Invalid { field: "checkpoint", detail: error.to_string() })?;
         let given = given.map(|checkpoint| (checkpoint.size, checkpoint.root));
         let expected: Vec<(u64, Digest)> = options.expected.into_iter().chain(given).collect();
-        let shared = Arc::new(Shared { seen: Seen::default(), expected, keyring: Mutex::default() });
+        let shared = Arc::new(Shared { seen: Seen { end, ..Seen::default() }, expected, keyring: Mutex::default() });
         let mut batch = self.batch(from, end, whole).await;
         while let Some(current) = batch {
             let (next, shared) = (current.next, Arc::clone(&shared));
@@ -150,6 +151,11 @@ impl Reader {
         if let Ok(counts) = shared.seen.counts.lock() {
             report.decisions = counts.decisions;
             report.payloads = counts.payloads;
+            report.erased = counts.erased;
+        }
+        check_erasures(&shared.seen, from..end, report);
+        if whole {
+            self.check_cosignatures(report).await;
         }
         self.check_state(&shared.seen, from..end, whole, report).await;
         Ok(verifier.finish())
@@ -206,6 +212,34 @@ impl Reader {
                 }
                 Ok(None) => report.faults.push(Fault::new(None, name, "level, idx", "no row", "a row")),
                 Err(error) => report.faults.push(Fault::new(None, name, "hashes", error, "a readable row")),
+            }
+        }
+    }
+}
+
+/// What is gone was erased by an entry that names it; what such entries name is gone.
+fn check_erasures(seen: &Seen, range: std::ops::Range<u64>, report: &mut Report) {
+    let (Ok(erased), Ok(erasures)) = (seen.erased.lock(), seen.erasures.lock()) else { return };
+    for (target, by) in erased.iter().filter(|(_, by)| range.contains(by)) {
+        if !erasures.get(by).is_some_and(|targets| targets.contains(*target)) {
+            let name = format_args!("erased {target}");
+            let expected = format_args!("an erasure that names entry {target}");
+            report.faults.push(Fault::new(*target, name, "seq", format_args!("entry {by}"), expected));
+        }
+    }
+    for (by, targets) in erasures.iter() {
+        // Cut to what is checked: an entry may name any number.
+        let places = |(first, last): &(u64, u64)| *first.max(&range.start)..(last.saturating_add(1)).min(range.end);
+        for target in targets.ranges().iter().flat_map(places) {
+            if erased.get(&target) != Some(by) {
+                let found = erased.get(&target).map_or_else(|| "no row".to_owned(), |by| format!("entry {by}"));
+                report.faults.push(Fault::new(
+                    target,
+                    format_args!("erased {target}"),
+                    "seq",
+                    found,
+                    format_args!("entry {by}"),
+                ));
             }
         }
     }

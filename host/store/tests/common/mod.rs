@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use assize_ledger::{Algorithm, Checkpoint, DecisionFacts, Digest, PluginFact, SignerKey, Timestamp, key_statement};
+use assize_ledger::{
+    Algorithm, Checkpoint, DecisionFacts, Digest, Note, PluginFact, SignerKey, Timestamp, key_statement,
+};
 use assize_store::{Change, ChangeDraft, DecisionDraft, EffectDraft, Idempotency, Outcome, Store};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -68,6 +70,7 @@ pub(crate) fn build(tenant: &str, n: u64, key: bool, effects: u64) -> DecisionDr
         "identity": {
             "id": id, "tenant": tenant, "system": system, "environment": facts.environment, "kind": "content",
             "idempotency_key": idempotency.as_ref().map(|same| &same.key),
+            "data_subject": n.is_multiple_of(4).then(|| format!("person-{}", n % 16)),
             "body_hash": idempotency.as_ref().map(|same| same.body_hash),
         },
         "times": {
@@ -94,6 +97,7 @@ pub(crate) fn build(tenant: &str, n: u64, key: bool, effects: u64) -> DecisionDr
         input: format!(r#"{{"text":"case {n}"}}"#).into_bytes(),
         record: record.into_bytes(),
         effects,
+        data_subject: n.is_multiple_of(4).then(|| format!("person-{}", n % 16)),
         snapshot: Some(Arc::from(SNAPSHOT)),
         halt_epoch: 0,
     }
@@ -159,6 +163,23 @@ pub(crate) async fn introduce_key(store: &Store) {
     let mut draft = change(None, Change::LogKey { key: log_key().public().to_string() });
     draft.details.insert("statement".to_owned(), statement);
     store.change(draft).await.unwrap();
+}
+
+/// A witness that signs checkpoints.
+pub(crate) async fn cosign(store: &Store) {
+    let newest = store.checkpoint().await.unwrap().unwrap();
+    let witness = SignerKey::from_seed("example.org/witness", Algorithm::Cosignature, [9; 32]).unwrap();
+    let mut note = Note::parse(&newest.note).unwrap();
+    note.cosign(&witness, time(0));
+    let line = note.signatures().last().unwrap().to_string();
+    store.put_cosignature(newest.size, witness.public().to_string(), line).await.unwrap();
+}
+
+/// Erases what some decisions of a tenant bind.
+pub(crate) async fn erase(store: &Store, tenant: &str, targets: &[u64]) -> Outcome {
+    let targets = targets.iter().copied().collect();
+    let erase = Change::Erase { id: format!("erasure of {targets:?}"), basis: "GDPR Art. 17".into(), targets };
+    store.change(change(Some(tenant), erase)).await.unwrap()
 }
 
 /// Signs where the log stands.

@@ -2,10 +2,10 @@
 //!
 //! Changes are rare, so each is looked up and written by itself, within the group's transaction.
 
-use assize_ledger::{AdministrativeFacts, Digest, Draft, EntryKind, Timestamp};
+use assize_ledger::{AdministrativeFacts, Digest, Draft, EntryKind, Targets, Timestamp};
 use sqlx::SqliteConnection;
 
-use super::{Group, Sequencer};
+use super::{Group, Sequencer, erasure};
 use crate::StoreError;
 use crate::append::{Change, ChangeDraft, Outcome};
 use crate::record::ChangeRow;
@@ -51,8 +51,14 @@ impl Sequencer {
         group: &mut Group,
         draft: ChangeDraft,
     ) -> Result<Result<Outcome, StoreError>, StoreError> {
-        let ChangeDraft { tenant, time, mut details, confidential, input, change } = draft;
+        let ChangeDraft { tenant, time, mut details, confidential, input, mut change } = draft;
         let owner = tenant.clone().unwrap_or_default();
+        if let Change::Erase { targets, .. } = &mut change {
+            *targets = match erasure::open_targets(connection, &owner, targets).await? {
+                Ok(left) => left,
+                Err(error) => return Ok(Err(error)),
+            };
+        }
         let digest = match admit(connection, &owner, &change).await? {
             Admitted::New(digest) => digest,
             Admitted::Known(existing) => return Ok(Ok(Outcome::Existing(existing))),
@@ -60,6 +66,10 @@ impl Sequencer {
         };
         if let Change::Policy { version, .. } | Change::System { version, .. } = &change {
             details.insert("version".to_owned(), version.to_string());
+        }
+        if let Change::Erase { basis, targets, .. } = &change {
+            details.insert("basis".to_owned(), basis.clone());
+            details.insert("targets".to_owned(), Targets::write(targets));
         }
         if let Change::Key { role, .. } = &change {
             details.insert("role".to_owned(), role.clone());
@@ -86,6 +96,9 @@ impl Sequencer {
         insert::change(connection, row, appended.time, appended.seq).await?;
         if let Change::Publish { component, .. } = &change {
             insert::component(connection, digest.as_bytes(), component).await?;
+        }
+        if let Change::Erase { targets, .. } = &change {
+            erasure::erase(connection, appended.seq, targets).await?;
         }
         if change.halts() {
             group.halt_epoch += 1;
@@ -171,6 +184,10 @@ async fn admit(connection: &mut SqliteConnection, owner: &str, change: &Change) 
             let known = sqlx::query_scalar("SELECT count(*) FROM log_keys WHERE key = ?").bind(key);
             let known: i64 = known.fetch_one(connection).await.map_err(&failed)?;
             if known == 0 { Admitted::New(Digest::ZERO) } else { Admitted::Known(key.clone()) }
+        }
+        Change::Erase { id, targets, .. } if targets.is_empty() => Admitted::Known(id.clone()),
+        Change::Erase { .. } | Change::Export { .. } | Change::Stamp { .. } | Change::Retain { .. } => {
+            Admitted::New(Digest::ZERO)
         }
         Change::KeyRevoked { id } => {
             let known =

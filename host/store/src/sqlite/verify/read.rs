@@ -4,7 +4,7 @@ use assize_ledger::{Fault, Faults};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Decode, Row as _, Sqlite, TypeInfo as _, ValueRef as _};
 
-use crate::check::{DECISION, EFFECT, ENTRY, Row, SEALED};
+use crate::check::{DECISION, EFFECT, ENTRY, Row, SEALED, SUBJECT};
 use crate::record::Cell;
 use crate::sqlite::int;
 use crate::sqlite::read::Reader;
@@ -34,24 +34,35 @@ impl Reader {
         let next = entries.last().map_or(end, |(seq, _)| seq.saturating_add(1));
         let range = || from..next;
         let (mut seals, mut decided, mut planned) = (Faults::default(), Faults::default(), Faults::default());
+        let (mut named, mut gone) = (Faults::default(), Faults::default());
         // On a connection each, so that one is read while another waits.
-        let (sealed, decisions, effects) = tokio::join!(
+        let (sealed, decisions, effects, subjects) = tokio::join!(
             self.rows_of("sealed", &SEALED, range(), &mut seals),
             self.rows_of("decisions", &DECISION, range(), &mut decided),
             self.rows_of("effects", &EFFECT, range(), &mut planned),
+            self.rows_of("data_subjects", &SUBJECT, range(), &mut named),
         );
-        for unreadable in [&mut seals, &mut decided, &mut planned] {
+        // After the others: what they found missing because of an erasure meanwhile is told here.
+        let erased = self.rows_of("erased", &["target", "seq"], range(), &mut gone).await;
+        for unreadable in [&mut seals, &mut decided, &mut planned, &mut named, &mut gone] {
             faults.append(unreadable);
         }
         let mut sealed = sealed.into_iter().peekable();
         let mut decisions = decisions.into_iter().peekable();
         let mut effects = effects.into_iter().peekable();
+        let mut subjects = subjects.into_iter().peekable();
+        let mut erased = erased.into_iter().peekable();
         let mut rows = Vec::with_capacity(entries.len());
         for (seq, entry) in entries {
             let mut row = Row { seq, entry, ..Row::default() };
             row.sealed = take(&mut sealed, seq, "payload", &mut faults).pop();
             row.decision = take(&mut decisions, seq, "decision", &mut faults).pop();
             row.effects = take(&mut effects, seq, "effect", &mut faults);
+            row.subject = take(&mut subjects, seq, "data subject", &mut faults).pop();
+            row.erased = take(&mut erased, seq, "erasure", &mut faults).pop().map(|cells| match cells.get(1) {
+                Some(Cell::Int(by)) => u64::try_from(*by).unwrap_or(u64::MAX),
+                _ => u64::MAX,
+            });
             rows.push(row);
         }
         let (mut heads, mut checkpoints) = (Vec::new(), Vec::new());

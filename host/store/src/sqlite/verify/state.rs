@@ -204,6 +204,12 @@ impl Reader {
         let mut queries = vec![
             ("entries", "seq", "SELECT seq FROM entries WHERE seq < 0".to_owned()),
             ("heads", "size", format!("SELECT size FROM heads WHERE size < 1 OR size > {last} + 1")),
+            ("erased", "target", format!("SELECT target FROM erased WHERE target < 0 OR target > {last}")),
+            (
+                "cosignatures",
+                "size",
+                "SELECT size FROM cosignatures WHERE size NOT IN (SELECT size FROM checkpoints)".to_owned(),
+            ),
             ("checkpoints", "size", format!("SELECT size FROM checkpoints WHERE size < 1 OR size > {last} + 1")),
             (
                 "nodes",
@@ -220,7 +226,9 @@ impl Reader {
                     .to_owned(),
             ),
         ];
-        let tables = ["sealed", "decisions", "effects"].into_iter().chain(SHAPES.iter().map(|shape| shape.table));
+        let tables = ["sealed", "decisions", "effects", "data_subjects", "erased"]
+            .into_iter()
+            .chain(SHAPES.iter().map(|shape| shape.table));
         queries.extend(
             tables.map(|table| (table, "seq", format!("SELECT seq FROM {table} WHERE seq < 0 OR seq > {last}"))),
         );
