@@ -1,12 +1,13 @@
 //! Speaks with a server, and says in its words why it refused.
 
 use std::fmt;
+use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use ureq::http::{Request, StatusCode};
+use ureq::http::{Request, Response, StatusCode};
 
 use crate::output::Usage;
 
@@ -163,6 +164,29 @@ impl Call<'_> {
     /// # Errors
     /// Where no server answers, and where it answers with anything but success.
     pub(crate) fn send(self) -> anyhow::Result<Reply> {
+        let (server, mut answer) = self.answer(Some(PATIENCE))?;
+        let status = answer.status();
+        let body = answer.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec();
+        let body = body.with_context(|| format!("the answer of {server} broke off"))?;
+        Ok(Reply { status, body })
+    }
+
+    /// Sends it, and copies the answer, however long, to `out`.
+    ///
+    /// # Errors
+    /// As [`Call::send`], and where the answer breaks off.
+    pub(crate) fn download(self, out: &mut impl Write) -> anyhow::Result<()> {
+        let (server, answer) = self.answer(None)?;
+        let copied = std::io::copy(&mut answer.into_body().into_reader(), out);
+        // A cause of our own output stays one; the server's is worded.
+        copied.map(drop).map_err(|error| match error.kind() {
+            std::io::ErrorKind::BrokenPipe | std::io::ErrorKind::StorageFull => error.into(),
+            _ => anyhow::anyhow!("the answer of {server} broke off: {error}"),
+        })
+    }
+
+    /// Sends it; an answer of success is still to be read.
+    fn answer(self, patience: Option<Duration>) -> anyhow::Result<(String, Response<ureq::Body>)> {
         let Connection { server, key } = self.connection;
         let server = server.trim_end_matches('/');
         if !(server.starts_with("http://") || server.starts_with("https://")) {
@@ -178,7 +202,7 @@ impl Call<'_> {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(patience)
             .user_agent(concat!("assize/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
@@ -189,11 +213,11 @@ impl Call<'_> {
         };
         let mut answer = answer.map_err(|error| unreachable(server, error))?;
         let status = answer.status();
+        if status.is_success() {
+            return Ok((server.to_owned(), answer));
+        }
         let body = answer.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec();
         let body = body.with_context(|| format!("the answer of {server} broke off"))?;
-        if status.is_success() {
-            return Ok(Reply { status, body });
-        }
         let mut problem: Problem = serde_json::from_slice(&body).unwrap_or_default();
         if problem.title.is_empty() && problem.detail.is_empty() {
             problem.detail = String::from_utf8_lossy(&body).chars().take(500).collect();

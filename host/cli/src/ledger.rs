@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use assize_ledger::{Digest, EntryRef, VerifierKey};
+use assize_ledger::{Digest, EntryRef, Fault, VerifierKey};
 use assize_store::{Progress, Store, VerifyOptions};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -47,6 +47,9 @@ pub(crate) struct Verify {
     /// Check a receipt instead of the ledger
     #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "from", "to", "expect_checkpoint", "expected_size"])]
     receipt: Option<PathBuf>,
+    /// Check an export instead of the ledger: no server and no network is needed
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "from", "to", "receipt", "expected_size"])]
+    export: Option<PathBuf>,
     /// The log's public key (name+id+base64), known from elsewhere; without it, the log's own word is taken
     #[arg(long, value_name = "KEY")]
     log_key: Option<VerifierKey>,
@@ -91,6 +94,7 @@ struct Report {
     entries: u64,
     decisions: u64,
     payloads: u64,
+    erased: u64,
     components: u64,
     tiles: u64,
     heads: u64,
@@ -116,17 +120,13 @@ struct Faults {
     count: u64,
 }
 
-#[derive(Deserialize)]
-struct Fault {
-    record: String,
-    field: String,
-    found: String,
-    expected: String,
-}
-
 fn verify(arguments: &Verify, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
     if let Some(receipt) = &arguments.receipt {
         return proofs::verify_receipt(receipt, arguments.log_key.as_ref(), connection, json);
+    }
+    if let Some(file) = &arguments.export {
+        let checkpoint = arguments.expect_checkpoint.as_deref().map(proofs::read_checkpoint).transpose()?;
+        return crate::export::verify(file, arguments.log_key.as_ref(), checkpoint, json);
     }
     let started = Instant::now();
     let text = match &arguments.data {
@@ -160,7 +160,7 @@ fn verify_directory(data: &std::path::Path, arguments: &Verify) -> anyhow::Resul
     runtime.block_on(async {
         let reader = Store::open_read_only(data).await?;
         let mut meter = Meter::new();
-        let report = reader.verify(options, |progress| meter.show(progress)).await;
+        let report = reader.verify(options, |Progress { done, total }| meter.show(done, total)).await;
         meter.clear();
         reader.close().await;
         Ok(report?)
@@ -168,7 +168,7 @@ fn verify_directory(data: &std::path::Path, arguments: &Verify) -> anyhow::Resul
 }
 
 /// Progress on stderr, for people who wait.
-struct Meter {
+pub(crate) struct Meter {
     shown: Option<Instant>,
     started: Instant,
     watched: bool,
@@ -178,11 +178,11 @@ struct Meter {
 const WORTH_SHOWING: Duration = Duration::from_millis(500);
 
 impl Meter {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { shown: None, started: Instant::now(), watched: io::stderr().is_terminal() }
     }
 
-    fn show(&mut self, Progress { done, total }: Progress) {
+    pub(crate) fn show(&mut self, done: u64, total: u64) {
         let due = self.shown.map_or(self.started + WORTH_SHOWING, |shown| shown + Duration::from_millis(100));
         if !self.watched || Instant::now() < due {
             return;
@@ -193,7 +193,7 @@ impl Meter {
         let _ = write!(io::stderr(), "\rchecked {done} of {total} entries ({percent} %)");
     }
 
-    fn clear(&self) {
+    pub(crate) fn clear(&self) {
         if self.shown.is_some() {
             let _ = write!(io::stderr(), "\r\x1b[K");
         }
@@ -212,7 +212,7 @@ fn print_report(report: &Report, took: Duration) -> anyhow::Result<()> {
         row("recorded", format!("{} to {}", clean(first), clean(last)));
     }
     row("decisions", report.decisions.to_string());
-    row("payloads and records", report.payloads.to_string());
+    row("inputs and records", format!("{} compared; those of {} decisions erased", report.payloads, report.erased));
     row("components and other rows", report.components.to_string());
     row("tiles, heads", format!("{}, {}", report.tiles, report.heads));
     row(
@@ -233,11 +233,15 @@ fn print_report(report: &Report, took: Duration) -> anyhow::Result<()> {
     }
     row("took", format!("{took:.1?}"));
     output::print(&table, "")?;
-    for note in &report.notes {
+    print_faults(&report.notes, &report.faults.first, report.faults.count)
+}
+
+/// What a check found wrong, what it couldn't show, and its last word.
+pub(crate) fn print_faults(notes: &[String], first: &[Fault], count: u64) -> anyhow::Result<()> {
+    for note in notes {
         output::line(format_args!("note: {}", clean(note)))?;
     }
-    let Faults { first, count } = &report.faults;
-    for Fault { record, field, found, expected } in first {
+    for Fault { record, field, found, expected, .. } in first {
         output::line(format_args!(
             "FAULT {}: {}: found {}, expected {}",
             clean(record),

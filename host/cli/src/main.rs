@@ -9,7 +9,9 @@
 
 mod client;
 mod decide;
+mod erase;
 mod evaluate;
+mod export;
 mod key;
 mod ledger;
 mod output;
@@ -63,6 +65,12 @@ enum Command {
     /// Check and read what was recorded
     #[command(subcommand)]
     Ledger(ledger::Command),
+    /// Write a part of the ledger to a file that can be checked without a server
+    Export(export::Arguments),
+    /// Erase inputs and records, with the legal basis; their entries and proofs stay
+    Erase(erase::Erase),
+    /// Show or change how long inputs and records are kept
+    Retention(erase::Retention),
     /// Judge a recorded case again with the same plugins, and compare
     Replay(replay::Arguments),
     /// Make and revoke API keys
@@ -106,6 +114,9 @@ fn run(arguments: Arguments) -> anyhow::Result<Ended> {
         Command::Policy(command) => policy::run(command, &connection, json),
         Command::System(command) => system::run(command, &connection, json),
         Command::Ledger(command) => ledger::run(command, &connection, json),
+        Command::Export(arguments) => export::run(&arguments, &connection, json),
+        Command::Erase(arguments) => erase::erase(&arguments, &connection, json),
+        Command::Retention(arguments) => erase::retention(&arguments, &connection, json),
         Command::Replay(arguments) => replay::run(&arguments, &connection, json),
         Command::Key(command) => key::run(command, &connection, json),
         Command::Evaluate(arguments) => evaluate::run(&arguments, json),

@@ -32,6 +32,9 @@ pub struct Identity {
     pub body_hash: Option<Digest>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub trace_id: Option<String>,
+    /// Whom the case is about, in the caller's words.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub data_subject: Option<String>,
 }
 
 /// Its four times.

@@ -118,6 +118,10 @@ impl Keyring {
     pub fn open(&self, origin: &str, note: &Note) -> Result<Checkpoint, KeyringError> {
         let checkpoint = Checkpoint::parse(note.text())?;
         checkpoint.expect_origin(origin)?;
+        if let Some(line) = checkpoint.extensions.first() {
+            let (field, found) = ("extension", line.clone());
+            return Err(CheckpointError::Field { field, found, expected: "none: this log writes three lines" }.into());
+        }
         note.verify(self.at(checkpoint.size)?).map_err(CheckpointError::Note)?;
         Ok(checkpoint)
     }

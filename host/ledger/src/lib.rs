@@ -24,6 +24,7 @@ mod receipt;
 mod time;
 pub mod tree;
 mod verify;
+mod witness;
 
 pub use chain::{Draft, Head, Sealed};
 pub use checkpoint::{Checkpoint, CheckpointError};
@@ -43,3 +44,4 @@ pub use receipt::{RECEIPT_FORMAT, Receipt, ReceiptError, Receipted};
 pub use time::{ParseTimestampError, Timestamp};
 pub use tree::{Frontier, Peaks, Tile, TileId, TreeError};
 pub use verify::{Fault, Faults, Link, Report, Start, StoredEntry, TimeRange, Verifier};
+pub use witness::{AddCheckpoint, Seen, WitnessError};

@@ -124,7 +124,8 @@ impl Note {
 
     /// Checks that `key` signed this text. Says when, for a cosignature.
     pub fn verify(&self, key: &VerifierKey) -> Result<Option<Timestamp>, NoteError> {
-        let signature = self.signatures.iter().find(|line| line.is_by(key)).ok_or_else(|| NoteError::Unsigned {
+        let mut signatures = self.signatures.iter().filter(|line| line.is_by(key));
+        let signature = signatures.next().ok_or_else(|| NoteError::Unsigned {
             name: key.name().to_owned(),
             key: key.id(),
             found: match self.signatures.as_slice() {
@@ -134,6 +135,10 @@ impl Note {
                 }
             },
         })?;
+        // A second one of the same key must hold, too: what one reader looks at must not be another's choice.
+        for other in signatures {
+            other.verify(&self.text, key)?;
+        }
         signature.verify(&self.text, key)
     }
 }

@@ -17,9 +17,11 @@ fn key(n: u8) -> SignerKey {
     SignerKey::from_seed(ORIGIN, Algorithm::Ed25519, [n; 32]).unwrap()
 }
 
+type Payloads = Vec<(PayloadKind, Salt, Vec<u8>)>;
+
 /// A log of one tenant's entries and another's, which changes its key once and erases an input.
 struct Log {
-    entries: Vec<(Sealed, String, Vec<(PayloadKind, Salt, Vec<u8>)>)>,
+    entries: Vec<(Sealed, String, Payloads)>,
     roots: BTreeMap<u64, Digest>,
     keys: Vec<(u64, String)>,
 }
@@ -28,14 +30,23 @@ impl Log {
     fn new(size: u64) -> Self {
         let (mut head, mut log) = (Head::new(ORIGIN), Self { entries: vec![], roots: BTreeMap::new(), keys: vec![] });
         for seq in 0..size {
-            let tenant = if seq % 3 == 0 { "acme" } else { "other" };
-            let mut facts = AdministrativeFacts { tenant: Some(tenant.to_owned()), ..Default::default() };
+            let tenant = match seq {
+                1 | 30 => "",
+                _ if seq % 3 == 0 => "acme",
+                _ => "other",
+            };
+            let mut facts = AdministrativeFacts {
+                tenant: Some(tenant.to_owned()).filter(|tenant| !tenant.is_empty()),
+                ..Default::default()
+            };
             let mut kind = EntryKind::SystemChanged;
             let mut payloads = vec![
                 (PayloadKind::Input, Salt::from_bytes([1; 32]), format!("input {seq}").into_bytes()),
                 (PayloadKind::Record, Salt::from_bytes([2; 32]), format!("record {seq}").into_bytes()),
             ];
+            let mut subject = None;
             if seq == 1 || seq == 30 {
+                subject = Some(key(if seq == 1 { 1 } else { 2 }).public().to_string());
                 let statement = if seq == 1 {
                     key_statement(ORIGIN, &key(1), None)
                 } else {
@@ -56,7 +67,7 @@ impl Log {
             };
             let sealed = head.append(Draft {
                 kind,
-                subject: format!("subject {seq}"),
+                subject: subject.unwrap_or_else(|| format!("subject {seq}")),
                 time: Timestamp::from_millis(1_000 * seq).unwrap(),
                 facts: serde_json::to_vec(&facts).unwrap(),
                 input: commit(PayloadKind::Input),
@@ -120,8 +131,14 @@ impl Log {
             }
         }
         out.rest(&self.hashes(nodes(to..size))).unwrap();
-        if to < size || to % 10 != 0 || tenant.is_some() {
+        if to < size || !to.is_multiple_of(10) || tenant.is_some() {
             out.checkpoint(self.checkpoint(size).as_bytes()).unwrap();
+        }
+        for (seq, _) in
+            self.keys.iter().filter(|(seq, _)| *seq < size && (tenant.is_some() || !(from..to).contains(seq)))
+        {
+            let proof = self.hashes(proof::inclusion(*seq, size).unwrap());
+            out.extra(*seq, &proof, &self.entries[at(*seq)].0.bytes).unwrap();
         }
         // The erasure of what lies in the range, where it happened after it.
         if payloads && to <= 33 && size > 33 {

@@ -24,6 +24,7 @@ pub(crate) struct Request {
     pub(crate) kind: String,
     pub(crate) jurisdictions: Vec<String>,
     pub(crate) sector: Option<String>,
+    pub(crate) data_subject: Option<String>,
     pub(crate) actor: Option<String>,
     pub(crate) action: Option<String>,
     pub(crate) resource: Option<String>,
@@ -86,6 +87,7 @@ pub(crate) async fn judge(app: &App, request: Request) -> Result<Decided, Proble
             input: input.to_bytes().map_err(Problem::internal)?,
             record: record.to_bytes().map_err(Problem::internal)?,
             effects: effects(&record),
+            data_subject: request.data_subject.clone(),
             snapshot: Some(Arc::clone(snapshot.bytes())),
             halt_epoch,
         };
@@ -161,6 +163,7 @@ fn identity(request: &Request, input: &Input) -> Identity {
         idempotency_key: request.idempotency.as_ref().map(|promise| promise.key.clone()),
         body_hash: request.idempotency.as_ref().map(|promise| promise.body_hash),
         trace_id: request.trace_id.clone(),
+        data_subject: request.data_subject.clone(),
     }
 }
 

@@ -88,6 +88,10 @@ impl Problem {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate-limit", "Too many requests", detail).later(seconds)
     }
 
+    pub(crate) fn gone(detail: impl ToString) -> Self {
+        Self::new(StatusCode::GONE, "erased", "What was asked for was erased", detail)
+    }
+
     pub(crate) fn busy(detail: impl ToString) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "The host is at its limit", detail).later(1)
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod decisions;
 pub(crate) mod enforce;
+pub(crate) mod erasures;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod ops;
@@ -42,6 +43,9 @@ pub(crate) fn all(app: SharedApp) -> Router {
         .route("/policies/{scope}", get(policies::show).put(policies::put))
         .route("/ledger/entries", get(ledger::entries))
         .route("/ledger/verify", get(ledger::verify))
+        .route("/ledger/export", get(ledger::export))
+        .route("/erasures", post(erasures::create))
+        .route("/retention", get(erasures::show).put(erasures::put))
         .route("/ledger/checkpoint", get(proofs::checkpoint))
         .route("/ledger/keys", get(proofs::keys))
         .route("/ledger/keys/rotate", post(proofs::rotate))

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use assize_ledger::{
-    AdministrativeFacts, Algorithm, Checkpoint, Entry, Keyring, KeyringError, Note, Receipt, SignerKey, Timestamp,
-    VerifierKey, key_statement,
+    AdministrativeFacts, Algorithm, Checkpoint, Entry, ExportWriter, Keyring, KeyringError, Note, Receipt, SignerKey,
+    Timestamp, VerifierKey, key_statement,
 };
-use assize_store::{Change, ChangeDraft, Outcome, Reader, Store, StoreError};
+use assize_store::{Change, ChangeDraft, LogKeyRow, Outcome, Reader, Store, StoreError};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -128,6 +128,28 @@ impl Signer {
             signer.introduce(&signer.key.load_full(), None).await?;
         }
         Ok(signer)
+    }
+
+    /// The log's name.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Signs the end of an export under a checkpoint of `size` entries.
+    pub(crate) fn finish_export(
+        &self,
+        export: ExportWriter<Vec<u8>>,
+        keyring: &Keyring,
+        size: u64,
+    ) -> Result<Vec<u8>, SignError> {
+        let key = self.key.load_full();
+        // The key changed while it was written: whoever asked asks again.
+        let expected = keyring.at(size)?;
+        if expected != key.public() {
+            let (newest, place) = (expected.to_string(), "this host".to_owned());
+            return Err(SignError::WrongKey { newest, place, found: key.public().to_string() });
+        }
+        export.finish(&key).map_err(|error| SignError::File { path: PathBuf::from("export"), error })
     }
 
     /// The public key that signs now.
@@ -280,15 +302,22 @@ impl Signer {
 /// The keys that the log introduced.
 pub(crate) async fn keyring(store: &Reader, origin: &str) -> Result<Keyring, SignError> {
     let mut keyring = Keyring::new();
-    for row in store.log_keys().await? {
+    for (row, statement) in store.log_keys().await?.iter().zip(statements(store).await?) {
+        keyring.introduce(row.seq, origin, statement.as_bytes())?;
+    }
+    Ok(keyring)
+}
+
+/// What introduced each of the log's keys, oldest first.
+pub(crate) async fn statements(store: &Reader) -> Result<Vec<String>, StoreError> {
+    let statement = |row: &LogKeyRow| {
         let corrupt = |detail: String| StoreError::Corrupt { record: format!("entry {}", row.seq), detail };
         let entry = Entry::decode(&row.entry).map_err(|error| corrupt(error.to_string()))?;
         let facts: AdministrativeFacts =
             serde_json::from_slice(&entry.facts).map_err(|error| corrupt(error.to_string()))?;
-        let statement = facts.details.get("statement").cloned().unwrap_or_default();
-        keyring.introduce(row.seq, origin, statement.as_bytes())?;
-    }
-    Ok(keyring)
+        Ok(facts.details.get("statement").cloned().unwrap_or_default())
+    };
+    store.log_keys().await?.iter().map(statement).collect()
 }
 
 fn key_error(what: impl ToString, error: assize_ledger::KeyError) -> SignError {

@@ -10,8 +10,8 @@ use super::{EXPORT_FORMAT, ExportHeader, MAGIC, PayloadKind, Targets, VERSION, m
 use crate::proof::verify_inclusion;
 use crate::tree::full_nodes;
 use crate::{
-    AdministrativeFacts, Checkpoint, Commitment, CommonFacts, Digest, EntryKind, EntryRef, Fault, Faults, Keyring,
-    Note, Peaks, Salt, TimeRange, Timestamp, VerifierKey, entry_hash,
+    AdministrativeFacts, Checkpoint, Commitment, CommonFacts, Digest, EntryKind, EntryRef, Fault, Faults, Introduced,
+    Keyring, Note, Peaks, Salt, TimeRange, Timestamp, VerifierKey, entry_hash,
 };
 
 /// What an export is checked against.
@@ -83,7 +83,10 @@ struct Check {
     open: Vec<(PayloadKind, Commitment)>,
     /// Entries that lack what they bind.
     missing: BTreeSet<(u64, PayloadKind)>,
-    erasures: Vec<Targets>,
+    /// With the entry that says so.
+    erasures: Vec<(u64, Targets)>,
+    /// The keys whose entries were shown.
+    introduced: BTreeSet<u64>,
     sizes: BTreeSet<u64>,
     covered: Option<Checkpoint>,
     expected: Option<Checkpoint>,
@@ -135,6 +138,7 @@ fn run(
         open: Vec::new(),
         missing: BTreeSet::new(),
         erasures: Vec::new(),
+        introduced: BTreeSet::new(),
         sizes: BTreeSet::new(),
         covered: None,
         expected: expected.transpose()?,
@@ -231,6 +235,9 @@ impl Check {
 
     fn key(&mut self, item: &Item) -> Result<(), Stop> {
         let (seq, statement) = number(&item.content).ok_or("key: found less than 8 bytes")?;
+        if seq >= self.header.size {
+            return Err(format!("key: found seq {seq}, expected less than the size {}", self.header.size));
+        }
         if self.keyring.keys().last().is_some_and(|last| last.seq >= seq) {
             return Err(format!("key: found seq {seq}, expected them in order"));
         }
@@ -247,6 +254,13 @@ impl Check {
             return Err("key: found none, expected one or more before the peaks".into());
         }
         self.tree = Peaks::new(self.header.from, hashes(item)?).map_err(|error| format!("peaks: {error}"))?;
+        // The last leaf before the range is a full node of its own where their number is odd.
+        if let (1, Some(last)) = (self.header.from & 1, self.tree.hashes().last().copied())
+            && last != self.header.previous
+        {
+            let found = self.header.previous;
+            self.fault("header", "previous", found, format_args!("{last} (the last peak)"));
+        }
         self.stage = Stage::Entries;
         Ok(())
     }
@@ -304,7 +318,16 @@ impl Check {
         }
         let kind = EntryKind::from(entry.kind);
         let details = || serde_json::from_slice::<AdministrativeFacts>(entry.facts).unwrap_or_default().details;
-        if kind == EntryKind::LogKey {
+        if kind == EntryKind::LogKey || self.statements.contains_key(&seq) {
+            if kind != EntryKind::LogKey {
+                self.fault(record, "kind", &kind, "log.key, as the keys say");
+            }
+            self.introduced.insert(seq);
+            let key = self.keyring.keys().iter().find(|introduced| introduced.seq == seq);
+            let subject = key.map(|introduced| introduced.key.to_string()).unwrap_or_default();
+            if entry.subject != subject {
+                self.fault(record, "subject", entry.subject, subject);
+            }
             let found = details().get("statement").cloned().unwrap_or_default();
             let expected = self.statements.get(&seq).cloned().unwrap_or_else(|| "no key of this entry".into());
             if found != expected {
@@ -313,7 +336,7 @@ impl Check {
         }
         if kind == EntryKind::PayloadErased {
             match details().get("targets").and_then(|targets| Targets::parse(targets)) {
-                Some(targets) => self.erasures.push(targets),
+                Some(targets) => self.erasures.push((seq, targets)),
                 None => self.fault(record, "facts.details.targets", "something else", "numbers and ranges"),
             }
         }
@@ -416,8 +439,9 @@ impl Check {
         });
         let (seq, proof, bytes) = parts.ok_or("extra entry: found too few bytes")?;
         let record = format!("extra entry {seq}");
-        if (self.header.from..self.header.to).contains(&seq) {
-            return Err(format!("{record}: found in the range {} to {}", self.header.from, self.header.to));
+        if self.header.tenant.is_none() && (self.header.from..self.header.to).contains(&seq) {
+            let ExportHeader { from, to, .. } = self.header;
+            return Err(format!("{record}: found in the range {from} to {to}, where all entries are shown"));
         }
         let entry = EntryRef::decode(bytes).map_err(|error| format!("{record}: {error}"))?;
         self.about(&record, seq, &entry);
@@ -456,6 +480,19 @@ impl Check {
         }
         let key = self.keyring.at(self.header.size).map_err(|error| format!("manifest: {error}"))?;
         note.verify(key).map_err(|error| format!("manifest: {error}"))?;
+        if note.signatures().len() != 1 {
+            return Err(format!("manifest: found {} signatures, expected one", note.signatures().len()));
+        }
+        for Introduced { seq, .. } in self.keyring.keys().to_vec() {
+            if !self.introduced.contains(&seq) {
+                self.fault(
+                    format_args!("key of entry {seq}"),
+                    "entry",
+                    "nothing",
+                    "the entry, in the range or as an extra",
+                );
+            }
+        }
         if let Some(key) = &check.key
             && !self.keyring.keys().iter().any(|introduced| introduced.key == *key)
         {
@@ -474,7 +511,8 @@ impl Check {
             return;
         }
         for (seq, kind) in std::mem::take(&mut self.missing) {
-            if self.erasures.iter().any(|targets| targets.contains(seq)) {
+            // Nothing is erased before it is written: an early entry can't excuse what is missing later.
+            if self.erasures.iter().any(|(by, targets)| *by > seq && targets.contains(seq)) {
                 self.report.erased += 1;
             } else {
                 self.fault(

@@ -35,6 +35,8 @@ pub(crate) struct CaseBody {
     jurisdictions: Vec<String>,
     /// E.g. an area of Annex III of the EU AI Act; the system's where left out.
     sector: Option<String>,
+    /// Whom the case is about, so that their data can be found and erased: a name of yours for them, not shown to plugins.
+    data_subject: Option<String>,
     actor: Option<String>,
     action: Option<String>,
     resource: Option<String>,
@@ -77,8 +79,13 @@ pub(crate) async fn create(
     for (index, code) in case.jurisdictions.iter().enumerate() {
         word(&format!("jurisdictions[{index}]"), code)?;
     }
-    let words =
-        [("sector", &case.sector), ("actor", &case.actor), ("action", &case.action), ("resource", &case.resource)];
+    let words = [
+        ("sector", &case.sector),
+        ("data_subject", &case.data_subject),
+        ("actor", &case.actor),
+        ("action", &case.action),
+        ("resource", &case.resource),
+    ];
     for (field, text) in words {
         text.as_ref().map_or(Ok(()), |text| word(field, text))?;
     }
@@ -92,6 +99,7 @@ pub(crate) async fn create(
         kind: case.kind,
         jurisdictions: case.jurisdictions,
         sector: case.sector,
+        data_subject: case.data_subject,
         actor: case.actor,
         action: case.action,
         resource: case.resource,
@@ -203,7 +211,11 @@ pub(super) async fn stored(app: &App, tenant: Option<&str>, id: &str) -> Result<
 /// The record of a stored decision; none once it is erased.
 pub(super) fn record(stored: &StoredDecision) -> Result<Record, Problem> {
     let Some(bytes) = &stored.record else {
-        return Err(Problem::not_found(format!("record of decision {}: it was erased", stored.row.id)));
+        let detail = format!(
+            "input and record of decision {} were erased; entry {} and its receipt are still there",
+            stored.row.id, stored.row.seq
+        );
+        return Err(Problem::gone(detail));
     };
     serde_json::from_slice(bytes).map_err(|error| Problem::internal(format!("the record can't be read: {error}")))
 }

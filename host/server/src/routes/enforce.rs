@@ -67,6 +67,7 @@ pub(crate) async fn enforce(
         kind: "prompt".to_owned(),
         jurisdictions: Vec::new(),
         sector: None,
+        data_subject: None,
         actor: None,
         action: None,
         resource: None,

@@ -3,13 +3,17 @@
 use assize_ledger::Entry;
 use assize_store::{EntryRow, VerifyOptions};
 use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::app::SharedApp;
 use crate::door::Parameters;
+use crate::export::{Bound, Export};
 use crate::identity::{Caller, Role};
 use crate::problem::Problem;
 
@@ -59,6 +63,43 @@ fn shown(row: &EntryRow) -> Result<Value, Problem> {
         "input_commitment": entry.input.map(|commitment| hex::encode(commitment.as_bytes())),
         "record_commitment": entry.record.map(|commitment| hex::encode(commitment.as_bytes())),
     }))
+}
+
+/// Which part to export.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExportQuery {
+    /// The first entry: its number, or a moment (RFC 3339, or a date); the log's first where left out.
+    from: Option<String>,
+    /// The first entry that isn't in it any more: its number, or a moment; up to the newest where left out.
+    to: Option<String>,
+    /// `false` leaves inputs and records out: their commitments stay.
+    payloads: Option<bool>,
+}
+
+/// A part of the ledger in one file that can be checked without us. A key bound to a tenant gets that tenant's entries, and
+/// the hashes of the others. An export is itself an entry.
+#[utoipa::path(get, path = "/v1/ledger/export", tag = "ledger", params(ExportQuery),
+    responses((status = 200, description = "A file after docs/export-format.md", content_type = "application/zstd")))]
+pub(crate) async fn export(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Parameters(query): Parameters<ExportQuery>,
+) -> Result<Response, Problem> {
+    caller.must_be(&[Role::Auditor])?;
+    let bound = |field, text: Option<String>| text.map(|text| Bound::parse(field, &text)).transpose();
+    let export = Export {
+        from: bound("from", query.from)?,
+        to: bound("to", query.to)?,
+        payloads: query.payloads.unwrap_or(true),
+    };
+    let mut chunks = crate::export::begin(&app, &caller, export).await?;
+    let stream = futures::stream::poll_fn(move |context| chunks.poll_recv(context));
+    let headers = [
+        (header::CONTENT_TYPE, "application/zstd"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"export.assize\""),
+    ];
+    Ok((headers, Body::from_stream(stream)).into_response())
 }
 
 /// Which part to verify.

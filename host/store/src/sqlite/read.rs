@@ -310,6 +310,22 @@ impl Reader {
         Ok(seqs.into_iter().filter_map(|seq| u64::try_from(seq).ok()).collect())
     }
 
+    /// How many entries' payloads an entry erased.
+    pub async fn erased_by(&self, seq: u64) -> Result<u64, StoreError> {
+        let query = sqlx::query_scalar("SELECT count(*) FROM erased WHERE seq = ?").bind(int(seq));
+        let count: i64 = query.fetch_one(&self.pool).await.map_err(storage("counting what was erased"))?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// Every tenant that has decisions.
+    pub async fn tenants(&self) -> Result<Vec<String>, StoreError> {
+        // One step of the index for each tenant: there may be millions of decisions.
+        let sql = "WITH RECURSIVE t(tenant) AS (SELECT min(tenant) FROM decisions UNION ALL \
+            SELECT (SELECT min(tenant) FROM decisions WHERE tenant > t.tenant) FROM t WHERE t.tenant IS NOT NULL) \
+            SELECT tenant FROM t WHERE tenant IS NOT NULL";
+        sqlx::query_scalar(sql).fetch_all(&self.pool).await.map_err(storage("listing tenants"))
+    }
+
     /// How long each tenant's payloads are kept, where it was said.
     pub async fn retentions(&self) -> Result<Vec<RetentionRow>, StoreError> {
         let sql = "SELECT tenant, payloads, at, max(seq) FROM retentions GROUP BY tenant";

@@ -221,7 +221,7 @@ impl Reader {
 fn check_erasures(seen: &Seen, range: std::ops::Range<u64>, report: &mut Report) {
     let (Ok(erased), Ok(erasures)) = (seen.erased.lock(), seen.erasures.lock()) else { return };
     for (target, by) in erased.iter().filter(|(_, by)| range.contains(by)) {
-        if !erasures.get(by).is_some_and(|targets| targets.contains(*target)) {
+        if by <= target || !erasures.get(by).is_some_and(|targets| targets.contains(*target)) {
             let name = format_args!("erased {target}");
             let expected = format_args!("an erasure that names entry {target}");
             report.faults.push(Fault::new(*target, name, "seq", format_args!("entry {by}"), expected));

@@ -1,0 +1,137 @@
+//! `assize export`: a part of the ledger in one file, and `assize ledger verify --export`, which needs nothing but that file.
+
+use std::fs::{self, File};
+use std::io::{self, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use assize_ledger::{ExportCheck, ExportReport, Note, VerifierKey, verify_export};
+
+use crate::client::Connection;
+use crate::ledger::{Meter, print_faults};
+use crate::output::{self, Ended, Usage, clean};
+
+/// Write a part of the ledger to a file that can be checked without a server. An export is itself recorded.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The first entry: its number, a date or an RFC 3339 time [default: the first there is]
+    #[arg(long, value_name = "FROM")]
+    from: Option<String>,
+    /// The first entry that isn't in it any more: its number, a date or a time [default: up to the newest]
+    #[arg(long, value_name = "TO")]
+    to: Option<String>,
+    /// Leave inputs and records out; their commitments stay
+    #[arg(long)]
+    without_payloads: bool,
+    /// The file to write; - for stdout
+    #[arg(long, short, value_name = "FILE")]
+    out: PathBuf,
+    /// Replace the file if it is there
+    #[arg(long)]
+    force: bool,
+}
+
+/// Carries it out. The file appears under its name once it is whole.
+pub(crate) fn run(arguments: &Arguments, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
+    let Arguments { from, to, without_payloads, out, force } = arguments;
+    let call = connection
+        .get("/v1/ledger/export")
+        .query("from", from.as_ref())
+        .query("to", to.as_ref())
+        .query("payloads", without_payloads.then_some(false));
+    if out.as_os_str() == "-" {
+        if io::stdout().is_terminal() {
+            return Err(Usage("--out -: an export is binary; send it to a file or a pipe".into()).into());
+        }
+        call.download(&mut io::stdout().lock())?;
+        return Ok(Ended::Fine);
+    }
+    if out.exists() && !force {
+        return Err(Usage(format!("{} is there already: give another name, or --force", out.display())).into());
+    }
+    let part = out.with_extension("part");
+    let written = write_to(&part, |file| call.download(file));
+    if let Err(error) = written.and_then(|()| Ok(fs::rename(&part, out)?)) {
+        // What came so far is no export.
+        let _ = fs::remove_file(&part);
+        return Err(error.context(format!("{} was not written", out.display())));
+    }
+    let size = fs::metadata(out)?.len();
+    if json {
+        output::json(&serde_json::json!({ "file": out, "bytes": size }))?;
+    } else {
+        output::line(format_args!("{} bytes in {}", size, out.display()))?;
+        output::line(format_args!("check it with: assize ledger verify --export {}", out.display()))?;
+    }
+    Ok(Ended::Fine)
+}
+
+fn write_to(path: &Path, write: impl FnOnce(&mut File) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let mut file = File::create(path).with_context(|| format!("{} can't be made", path.display()))?;
+    write(&mut file)?;
+    file.flush()?;
+    Ok(file.sync_all()?)
+}
+
+/// Checks an export. Everything that is known from elsewhere is given: nothing is asked of anybody.
+pub(crate) fn verify(
+    path: &Path,
+    key: Option<&VerifierKey>,
+    checkpoint: Option<Note>,
+    json: bool,
+) -> anyhow::Result<Ended> {
+    let started = Instant::now();
+    let file = File::open(path).with_context(|| format!("{} can't be read", path.display()))?;
+    if file.metadata().is_ok_and(|data| data.is_dir()) {
+        bail!("{} is a directory; for a data directory, use --data", path.display());
+    }
+    let check = ExportCheck { key: key.cloned(), checkpoint };
+    let mut meter = Meter::new();
+    let report = verify_export(file, &check, |done, total| meter.show(done, total));
+    meter.clear();
+    if json {
+        output::json(&report)?;
+    } else {
+        print(&report, started)?;
+    }
+    Ok(if report.is_sound() { Ended::Fine } else { Ended::Failed })
+}
+
+fn print(report: &ExportReport, started: Instant) -> anyhow::Result<()> {
+    let mut table = output::list();
+    let mut row = |name: &str, value: String| {
+        table.add_row([name.to_owned(), clean(&value)]);
+    };
+    if let Some(header) = &report.header {
+        row("log", header.origin.clone());
+        row("entries", format!("{} to {} of {}", header.from, header.to - 1, header.size));
+        row(
+            "shown",
+            match &header.tenant {
+                Some(tenant) => {
+                    format!("{} of tenant {tenant}; {} of others by their hash", report.entries, report.foreign)
+                }
+                None => format!("{}, all of them", report.entries),
+            },
+        );
+    }
+    if let Some(times) = &report.times {
+        row("recorded", format!("{} to {}", times.first, times.last));
+    }
+    row(
+        "inputs and records",
+        format!("{} compared, {} erased by an entry that says why", report.payloads, report.erased),
+    );
+    row("signed checkpoints", report.checkpoints.to_string());
+    row("time stamps", report.tokens.to_string());
+    for key in &report.keys {
+        row("log's key", key.clone());
+    }
+    if let Some(root) = &report.root {
+        row("root of the tree", root.to_string());
+    }
+    row("took", format!("{:.1?}", started.elapsed()));
+    output::print(&table, "")?;
+    print_faults(&report.notes, &report.faults.first, report.faults.count)
+}
