@@ -127,10 +127,13 @@ impl Server {
             let app = Arc::clone(&self.app);
             async move { app.signer.run(app.config.checkpoints).await }
         });
+        // They end with the set.
+        let outside = crate::outside::spawn(&self.app);
         let retaining = tokio::spawn(crate::retention::run(Arc::clone(&self.app)));
         let served = axum::serve(listener, router).with_graceful_shutdown(shutdown).await;
         signing.abort();
         retaining.abort();
+        drop(outside);
         // What was recorded since the last checkpoint is covered before the host goes.
         if let Ok(Some(head)) = self.app.store.head().await
             && let Err(error) = self.app.signer.covering(head.size).await

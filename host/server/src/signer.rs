@@ -355,10 +355,23 @@ fn find_key(
         let place = path.display().to_string();
         return Err(SignError::WrongKey { newest: newest.to_string(), place, found: "no key".into() });
     }
-    let key = SignerKey::generate(origin, Algorithm::Ed25519).map_err(|error| key_error(path.display(), error))?;
-    write_private(&path, &key.to_secret())?;
+    let key = stored_key(&path, origin, Algorithm::Ed25519)?;
     tracing::info!(key = %key.public(), path = %path.display(), "made the key that signs the log: keep a copy of it");
     Ok((key, Some(path)))
+}
+
+/// The key in a file, which is made where it isn't there.
+pub(crate) fn stored_key(path: &Path, name: &str, algorithm: Algorithm) -> Result<SignerKey, SignError> {
+    if let Some(key) = read_key(path)? {
+        if key.public().name() != name {
+            let (newest, place) = (name.to_owned(), path.display().to_string());
+            return Err(SignError::WrongKey { newest, place, found: key.public().to_string() });
+        }
+        return Ok(key);
+    }
+    let key = SignerKey::generate(name, algorithm).map_err(|error| key_error(path.display(), error))?;
+    write_private(path, &key.to_secret())?;
+    Ok(key)
 }
 
 fn read_key(path: &Path) -> Result<Option<SignerKey>, SignError> {
@@ -393,7 +406,7 @@ fn write_private(path: &Path, text: &str) -> Result<(), SignError> {
 }
 
 /// Replaces a file at once: a reader finds the old text or the new.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut file = fs::File::create(&new)?;
     file.write_all(text.as_bytes())?;

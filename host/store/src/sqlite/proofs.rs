@@ -41,6 +41,13 @@ impl Reader {
         query.fetch_all(&self.pool).await.map_err(storage("reading cosignatures"))
     }
 
+    /// The largest checkpoint that a witness with this key signed; 0 for none.
+    pub async fn cosigned_by(&self, key: &str) -> Result<u64, StoreError> {
+        let query = sqlx::query_scalar("SELECT max(size) FROM cosignatures WHERE key = ?").bind(key);
+        let size: Option<i64> = query.fetch_one(&self.pool).await.map_err(storage("reading cosignatures"))?;
+        Ok(size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default())
+    }
+
     /// The keys that sign checkpoints, oldest first.
     pub async fn log_keys(&self) -> Result<Vec<LogKeyRow>, StoreError> {
         let sql = "SELECT k.seq, k.key, e.bytes FROM log_keys k JOIN entries e ON e.seq = k.seq ORDER BY k.seq";
