@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
-use assize_ledger::{ExportCheck, ExportReport, Note, VerifierKey, verify_export};
+use assize_ledger::{ExportCheck, ExportReport, Outside, verify_export};
 
 use crate::client::Connection;
 use crate::ledger::{Meter, print_faults};
@@ -75,20 +75,14 @@ fn write_to(path: &Path, write: impl FnOnce(&mut File) -> anyhow::Result<()>) ->
 }
 
 /// Checks an export. Everything that is known from elsewhere is given: nothing is asked of anybody.
-pub(crate) fn verify(
-    path: &Path,
-    key: Option<&VerifierKey>,
-    checkpoint: Option<Note>,
-    json: bool,
-) -> anyhow::Result<Ended> {
+pub(crate) fn verify(path: &Path, check: &ExportCheck, json: bool) -> anyhow::Result<Ended> {
     let started = Instant::now();
     let file = File::open(path).with_context(|| format!("{} can't be read", path.display()))?;
     if file.metadata().is_ok_and(|data| data.is_dir()) {
         bail!("{} is a directory; for a data directory, use --data", path.display());
     }
-    let check = ExportCheck { key: key.cloned(), checkpoint };
     let mut meter = Meter::new();
-    let report = verify_export(file, &check, |done, total| meter.show(done, total));
+    let report = verify_export(file, check, |done, total| meter.show(done, total));
     meter.clear();
     if json {
         output::json(&report)?;
@@ -125,6 +119,9 @@ fn print(report: &ExportReport, started: Instant) -> anyhow::Result<()> {
     );
     row("signed checkpoints", report.checkpoints.to_string());
     row("time stamps", report.tokens.to_string());
+    for Outside { by, time, size } in &report.outside {
+        row("outside", format!("{by} had {size} entries before them at {time}"));
+    }
     for key in &report.keys {
         row("log's key", key.clone());
     }

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use assize_ledger::{Digest, EntryRef, Fault, VerifierKey};
+use assize_ledger::{Digest, EntryRef, ExportCheck, Fault, Outside, VerifierKey};
 use assize_store::{Progress, Store, VerifyOptions};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -53,6 +53,12 @@ pub(crate) struct Verify {
     /// The log's public key (name+id+base64), known from elsewhere; without it, the log's own word is taken
     #[arg(long, value_name = "KEY")]
     log_key: Option<VerifierKey>,
+    /// Root certificates (PEM) of authorities whose time stamps are believed
+    #[arg(long, value_name = "FILE")]
+    tsa_roots: Option<PathBuf>,
+    /// Key of a witness whose signatures are believed; give it again for each
+    #[arg(long = "witness-key", value_name = "KEY")]
+    witness_keys: Vec<VerifierKey>,
     /// Number of entries of an earlier report, to see that nothing was cut off since
     #[arg(long, value_name = "N", requires = "expected_root", requires = "data")]
     expected_size: Option<u64>,
@@ -101,6 +107,9 @@ struct Report {
     checkpoints: u64,
     checkpointed: Option<u64>,
     keys: Vec<String>,
+    cosignatures: u64,
+    stamps: u64,
+    outside: Vec<Outside>,
     times: Option<Times>,
     last: Option<String>,
     root: Option<String>,
@@ -126,7 +135,10 @@ fn verify(arguments: &Verify, connection: &Connection, json: bool) -> anyhow::Re
     }
     if let Some(file) = &arguments.export {
         let checkpoint = arguments.expect_checkpoint.as_deref().map(proofs::read_checkpoint).transpose()?;
-        return crate::export::verify(file, arguments.log_key.as_ref(), checkpoint, json);
+        let trust = arguments.tsa_roots.as_deref().map(crate::serve::trust).transpose()?;
+        let witnesses = arguments.witness_keys.clone();
+        let check = ExportCheck { key: arguments.log_key.clone(), checkpoint, trust, witnesses };
+        return crate::export::verify(file, &check, json);
     }
     let started = Instant::now();
     let text = match &arguments.data {
@@ -154,8 +166,15 @@ fn verify(arguments: &Verify, connection: &Connection, json: bool) -> anyhow::Re
 fn verify_directory(data: &std::path::Path, arguments: &Verify) -> anyhow::Result<assize_ledger::Report> {
     let expected = arguments.expected_size.zip(arguments.expected_root);
     let checkpoint = arguments.expect_checkpoint.as_deref().map(proofs::read_checkpoint).transpose()?;
-    let key = arguments.log_key.clone();
-    let options = VerifyOptions { from: arguments.from, to: arguments.to, expected, checkpoint, key };
+    let options = VerifyOptions {
+        from: arguments.from,
+        to: arguments.to,
+        expected,
+        checkpoint,
+        key: arguments.log_key.clone(),
+        trust: arguments.tsa_roots.as_deref().map(crate::serve::trust).transpose()?,
+        witnesses: arguments.witness_keys.clone(),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let reader = Store::open_read_only(data).await?;
@@ -222,6 +241,11 @@ fn print_report(report: &Report, took: Duration) -> anyhow::Result<()> {
             None => report.checkpoints.to_string(),
         },
     );
+    row("signatures of witnesses", report.cosignatures.to_string());
+    row("time stamps checked", report.stamps.to_string());
+    for Outside { by, time, size } in &report.outside {
+        row("outside", format!("{} had {size} entries before them at {time}", clean(by)));
+    }
     for key in &report.keys {
         row("log's key", clean(key));
     }
