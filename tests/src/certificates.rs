@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
@@ -12,6 +13,8 @@ use tempfile::TempDir;
 pub struct Certificates {
     folder: TempDir,
     next: AtomicU32,
+    /// One at a time: `openssl` keeps numbers and an index in files that it doesn't lock.
+    running: Mutex<()>,
 }
 
 /// A certificate and its key, as PEM files.
@@ -74,7 +77,7 @@ impl Certificates {
         let folder = tempfile::Builder::new().prefix("assize-certificates-").tempdir().unwrap();
         fs::create_dir(folder.path().join("issued")).unwrap();
         fs::write(folder.path().join("index.txt"), "").unwrap();
-        Self { folder, next: AtomicU32::new(0) }
+        Self { folder, next: AtomicU32::new(0), running: Mutex::new(()) }
     }
 
     /// Where they are.
@@ -115,7 +118,7 @@ impl Certificates {
         self.openssl(&["req", "-new", "-config", config, "-key", key, "-subj", &subject, "-out", request]);
 
         let mut arguments = vec!["ca", "-batch", "-notext", "-config", config, "-extensions", "extensions"];
-        arguments.extend(["-md", "sha256", "-rand_serial", "-startdate", profile.from, "-enddate", profile.to]);
+        arguments.extend(["-md", "sha256", "-startdate", profile.from, "-enddate", profile.to]);
         arguments.extend(["-in", request, "-out", text_of(&issued.certificate)]);
         match issuer {
             None => arguments.extend(["-selfsign", "-keyfile", key]),
@@ -129,7 +132,10 @@ impl Certificates {
 
     /// Runs `openssl` in the folder; what it writes to standard output. Panics where it fails.
     pub fn openssl(&self, arguments: &[&str]) -> Vec<u8> {
-        let output = Command::new("openssl").args(arguments).current_dir(self.folder()).output();
+        let output = {
+            let _running = self.running.lock().unwrap();
+            Command::new("openssl").args(arguments).current_dir(self.folder()).output()
+        };
         let output = output.unwrap_or_else(|error| panic!("openssl can't be run: {error}"));
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "openssl {}: {said}", arguments.join(" "));
@@ -168,6 +174,7 @@ default_ca = tests
 database = index.txt
 new_certs_dir = issued
 unique_subject = no
+rand_serial = yes
 policy = names
 [ names ]
 organizationName = supplied

