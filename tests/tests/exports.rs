@@ -100,7 +100,7 @@ fn an_export_is_checked_without_us_by_two_verifiers() {
         }
     }
     let all = verify(&files[0].0, &[]).expect(0).json();
-    assert!(all["erased"].as_u64().unwrap() == 5 && all["keys"].as_array().unwrap().len() == 2);
+    assert!(all["erased"].as_u64().unwrap() == 10 && all["keys"].as_array().unwrap().len() == 2);
     let tenant = verify(&files[3].0, &[]).expect(0).json();
     assert_eq!(tenant["header"]["tenant"], one.tenant());
     assert!(tenant["foreign"].as_u64().unwrap() > 40);
