@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
-use assize_ledger::{ExportCheck, ExportReport, Outside, verify_export};
+use assize_ledger::{ExportCheck, ExportReport, Outside, export_lines, verify_export};
 
-use crate::client::Connection;
+use crate::client::{Call, Connection};
 use crate::ledger::{Meter, print_faults};
 use crate::output::{self, Ended, Usage, clean};
 
@@ -27,6 +27,9 @@ pub(crate) struct Arguments {
     /// The file to write; - for stdout
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
+    /// Write the decisions as JSON Lines (BTV-7) instead, made from an export that was checked; it isn't signed itself
+    #[arg(long)]
+    jsonl: bool,
     /// Replace the file if it is there
     #[arg(long)]
     force: bool,
@@ -34,12 +37,15 @@ pub(crate) struct Arguments {
 
 /// Carries it out. The file appears under its name once it is whole.
 pub(crate) fn run(arguments: &Arguments, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
-    let Arguments { from, to, without_payloads, out, force } = arguments;
+    let Arguments { from, to, without_payloads, out, jsonl, force } = arguments;
     let call = connection
         .get("/v1/ledger/export")
         .query("from", from.as_ref())
         .query("to", to.as_ref())
         .query("payloads", without_payloads.then_some(false));
+    if *jsonl {
+        return lines(call, out, *force);
+    }
     if out.as_os_str() == "-" {
         if io::stdout().is_terminal() {
             return Err(Usage("--out -: an export is binary; send it to a file or a pipe".into()).into());
@@ -64,6 +70,34 @@ pub(crate) fn run(arguments: &Arguments, connection: &Connection, json: bool) ->
         output::line(format_args!("{} bytes in {}", size, out.display()))?;
         output::line(format_args!("check it with: assize ledger verify --export {}", out.display()))?;
     }
+    Ok(Ended::Fine)
+}
+
+/// Writes an export's decisions as JSON Lines.
+fn lines(call: Call<'_>, out: &Path, force: bool) -> anyhow::Result<Ended> {
+    let stdout = out.as_os_str() == "-";
+    if !stdout && out.exists() && !force {
+        return Err(Usage(format!("{} is there already: give another name, or --force", out.display())).into());
+    }
+    let mut whole = tempfile::NamedTempFile::new().context("no temporary file for the export")?;
+    call.download(&mut whole)?;
+    let again = || File::open(whole.path()).context("the export can't be read again");
+    let report = verify_export(again()?, &ExportCheck::default(), |_, _| ());
+    if !report.is_sound() {
+        print_faults(&report.notes, &report.faults.first, report.faults.count)?;
+        return Ok(Ended::Failed);
+    }
+    if stdout {
+        export_lines(again()?, again()?, &mut io::stdout().lock())?;
+        return Ok(Ended::Fine);
+    }
+    let mut count = 0;
+    write_to(out, |file| {
+        let mut lines = io::BufWriter::new(file);
+        count = export_lines(again()?, again()?, &mut lines)?;
+        Ok(lines.flush()?)
+    })?;
+    output::line(format_args!("{count} decisions in {}", out.display()))?;
     Ok(Ended::Fine)
 }
 

@@ -34,7 +34,8 @@ pub use commitment::{Commitment, Salt};
 pub use digest::{Digest, ParseDigestError};
 pub use entry::{DecodeError, EncodeError, Entry, EntryRef, FORMAT_VERSION, MAGIC, MAX_FACTS, MAX_NAME, entry_hash};
 pub use export::{
-    EXPORT_FORMAT, ExportCheck, ExportHeader, ExportReport, ExportWriter, PayloadKind, Targets, verify_export,
+    EXPORT_FORMAT, ExportCheck, ExportHeader, ExportReport, ExportWriter, PayloadKind, Targets, export_lines,
+    verify_export,
 };
 pub use facts::{AdministrativeFacts, CommonFacts, DecisionFacts, PluginFact};
 pub use key::{Algorithm, KeyError, KeyId, SignerKey, VerifierKey};

@@ -85,7 +85,9 @@ pub(crate) async fn begin(app: &SharedApp, caller: &Caller, export: Export) -> R
         change: Change::Export { id, first: from, last: to - 1 },
     };
     app.store.change(draft).await?;
-    let covered = app.signer.covering(to).await?;
+    // Under a checkpoint that the newest key signs: the one before it is gone, and couldn't sign the file.
+    let keyed = app.store.log_keys().await?.last().map_or(0, |key| key.seq + 1);
+    let covered = app.signer.covering(to.max(keyed)).await?;
     let previous = match from.checked_sub(1) {
         Some(before) => app.store.entry_hash(before).await?.unwrap_or(Digest::ZERO),
         None => Digest::ZERO,

@@ -124,16 +124,7 @@ fn run(
     report: &mut ExportReport,
     progress: &mut impl FnMut(u64, u64),
 ) -> Result<(), Stop> {
-    let decoder = zstd::Decoder::new(input).map_err(|error| format!("not a zstd file: {error}"))?.single_frame();
-    let mut items = Items::new(std::io::BufReader::with_capacity(1 << 17, decoder));
-    let magic: [u8; 8] = items.array("magic")?;
-    if magic != MAGIC {
-        return Err(format!("magic: found {}, expected {}", hex::encode(magic), hex::encode(MAGIC)));
-    }
-    let version = u16::from_be_bytes(items.array("version")?);
-    if version != VERSION {
-        return Err(format!("version: found {version}, expected {VERSION}"));
-    }
+    let mut items = open(input)?;
     let header = read_header(items.next()?)?;
     let expected =
         check.checkpoint.as_ref().map(|note| Checkpoint::parse(note.text()).map_err(|error| error.to_string()));
@@ -168,8 +159,26 @@ fn run(
     trailing(left)
 }
 
+/// What is read of a file, item by item.
+pub(super) type Content<R> = std::io::BufReader<zstd::Decoder<'static, std::io::BufReader<R>>>;
+
+/// Begins to read a file: its items follow.
+pub(super) fn open<R: Read>(input: R) -> Result<Items<Content<R>>, Stop> {
+    let decoder = zstd::Decoder::new(input).map_err(|error| format!("not a zstd file: {error}"))?.single_frame();
+    let mut items = Items::new(std::io::BufReader::with_capacity(1 << 17, decoder));
+    let magic: [u8; 8] = items.array("magic")?;
+    if magic != MAGIC {
+        return Err(format!("magic: found {}, expected {}", hex::encode(magic), hex::encode(MAGIC)));
+    }
+    let version = u16::from_be_bytes(items.array("version")?);
+    if version != VERSION {
+        return Err(format!("version: found {version}, expected {VERSION}"));
+    }
+    Ok(items)
+}
+
 /// Whether anything follows the frame.
-fn trailing<R: Read>(decoder: std::io::BufReader<zstd::Decoder<'static, std::io::BufReader<R>>>) -> Result<(), Stop> {
+fn trailing<R: Read>(decoder: Content<R>) -> Result<(), Stop> {
     let mut rest = decoder.into_inner().finish();
     match rest.read(&mut [0]) {
         Ok(0) => Ok(()),
