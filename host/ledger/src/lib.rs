@@ -2,8 +2,8 @@
 //!
 //! Here live the two values that everything is named by ([`Digest`], [`Timestamp`]); the bytes of a ledger [`Entry`] and
 //! the [facts](DecisionFacts) in it; the hash chain and Merkle tree over them ([`Head`], [`tree`]); the salted
-//! [`Commitment`]s that keep personal data out of them; and the check of all that ([`Verifier`]). The exact bytes are
-//! described in `docs/ledger-format.md`.
+//! [`Commitment`]s that keep personal data out of them; the check of all that ([`Verifier`]); and what an authority says
+//! about when ([`timestamp`]). The exact bytes are described in `docs/ledger-format.md`.
 //!
 //! Here is no WebAssembly, no HTTP and no database: an auditor's verifier needs this crate alone. Signed checkpoints and
 //! proofs of inclusion and consistency will stand beside `tree`, on the roots and tiles that it already makes.
@@ -15,6 +15,7 @@ mod entry;
 mod facts;
 mod kind;
 mod time;
+pub mod timestamp;
 pub mod tree;
 mod verify;
 
