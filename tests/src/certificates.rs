@@ -100,9 +100,9 @@ impl Certificates {
         self.make(profile, Some(issuer))
     }
 
-    fn make(&self, profile: &Profile, issuer: Option<&Issued>) -> Issued {
+    fn make(&self, profile: &Profile, by: Option<&Issued>) -> Issued {
         let (request, config) = (self.file("csr"), self.file("cnf"));
-        let issued = Issued { certificate: self.file("pem"), key: self.file("key") };
+        let made = Issued { certificate: self.file("pem"), key: self.file("key") };
         let mut text = String::from(CONFIG);
         writeln!(text, "[ extensions ]\n{}", profile.extensions).unwrap();
         fs::write(&config, text).unwrap();
@@ -111,23 +111,23 @@ impl Certificates {
             "RSA" => ("RSA", "rsa_keygen_bits:2048".to_owned()),
             curve => ("EC", format!("ec_paramgen_curve:{curve}")),
         };
-        self.openssl(&["genpkey", "-algorithm", algorithm, "-pkeyopt", &option, "-out", text_of(&issued.key)]);
+        self.openssl(&["genpkey", "-algorithm", algorithm, "-pkeyopt", &option, "-out", text_of(&made.key)]);
         let (config, request) = (text_of(&config), text_of(&request));
         let subject = format!("/O=Assize tests/CN={}", profile.name);
-        let key = text_of(&issued.key);
+        let key = text_of(&made.key);
         self.openssl(&["req", "-new", "-config", config, "-key", key, "-subj", &subject, "-out", request]);
 
         let mut arguments = vec!["ca", "-batch", "-notext", "-config", config, "-extensions", "extensions"];
         arguments.extend(["-md", "sha256", "-startdate", profile.from, "-enddate", profile.to]);
-        arguments.extend(["-in", request, "-out", text_of(&issued.certificate)]);
-        match issuer {
+        arguments.extend(["-in", request, "-out", text_of(&made.certificate)]);
+        match by {
             None => arguments.extend(["-selfsign", "-keyfile", key]),
             Some(issuer) => {
                 arguments.extend(["-cert", text_of(&issuer.certificate), "-keyfile", text_of(&issuer.key)]);
             }
         }
         self.openssl(&arguments);
-        issued
+        made
     }
 
     /// Runs `openssl` in the folder; what it writes to standard output. Panics where it fails.

@@ -5,12 +5,17 @@
 //!
 //! # What a token's signature doesn't cover
 //!
-//! A token is an envelope around what was signed, and some of its bits can change without its meaning changing: the list
-//! of digest algorithms, certificates that aren't part of the chain (more can be added, and all but the signer's chain be
-//! taken out or reordered), revocation lists, unsigned attributes, the versions, whether algorithm parameters are absent
-//! or NULL, and an ECDSA signature (r, s), for which (r, n − s) is as good. None of these is believed or handed on. So
-//! two tokens can be one stamp: **a token is known by its [`Stamp`], never by a hash of its bytes.** Every field of a
-//! [`Stamp`] is from what is signed, by the signer or by an issuer, or is a certificate of [`Trust`].
+//! A token is an envelope around what was signed, and the envelope can change without the meaning changing:
+//!
+//! - certificates that aren't part of the chain, and the order of all: more can be added, and these be taken out;
+//! - revocation lists, unsigned attributes, and more entries in the list of digest algorithms: the same;
+//! - the parameters of an algorithm, NULL or absent; how the signer is identified, by issuer and serial number or by key;
+//! - the signature itself, where it is ECDSA: for (r, s), (r, n − s) is as good. So it is with that of a certificate
+//!   between the signer's, which is held by its hash, and the root's, which is at hand.
+//!
+//! None of these is believed or handed on, but for the certificates in between. So two tokens can be one stamp: **a token
+//! is known by its signer and serial number, never by a hash of its bytes.** Every field of a [`Stamp`] but the chain is
+//! from what the signer signed, or is the signer's certificate's.
 
 mod asn1;
 mod error;

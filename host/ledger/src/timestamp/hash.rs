@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use der::asn1::ObjectIdentifier;
+use der::asn1::{AnyRef, ObjectIdentifier};
 use serde::{Serialize, Serializer};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
@@ -43,10 +43,16 @@ impl HashAlgorithm {
     }
 
     /// Parameters are absent or NULL (RFC 5754, 2): nothing else may hide there, outside the signature.
+    pub(super) fn is(self, algorithm: AlgorithmIdentifierRef<'_>) -> bool {
+        algorithm.oid == self.oid() && algorithm.parameters.is_none_or(AnyRef::is_null)
+    }
+
     pub(super) fn read(what: &'static str, algorithm: AlgorithmIdentifierRef<'_>) -> Result<Self, StampError> {
-        let known = [Self::Sha256, Self::Sha384, Self::Sha512].into_iter().find(|known| known.oid() == algorithm.oid);
-        known.filter(|_| algorithm.parameters.is_none_or(|parameters| parameters.is_null())).ok_or_else(|| {
-            StampError::Algorithm { what, found: described(algorithm), expected: "SHA-256, SHA-384, SHA-512" }
+        let known = [Self::Sha256, Self::Sha384, Self::Sha512];
+        known.into_iter().find(|known| known.is(algorithm)).ok_or_else(|| StampError::Algorithm {
+            what,
+            found: described(algorithm),
+            expected: "SHA-256, SHA-384, SHA-512",
         })
     }
 }

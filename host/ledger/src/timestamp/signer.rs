@@ -47,9 +47,8 @@ impl<'a> Signer<'a> {
     /// Finds the signer among the token's certificates and the `others`, and checks the signature.
     pub(super) fn of(token: &Token<'a>, others: &'a [Vec<u8>]) -> Result<Self, StampError> {
         let info = &token.signer;
-        let digest_algorithm = HashAlgorithm::read("signer's digest algorithm", info.digest_algorithm)?;
         content_type(info)?;
-        message_digest(info, &digest_algorithm.hash(token.content))?;
+        message_digest(info, &token.digest_algorithm.hash(token.content))?;
 
         let candidates: Vec<&[u8]> =
             token.certificates.iter().copied().chain(others.iter().map(Vec::as_slice)).collect();
@@ -67,7 +66,7 @@ impl<'a> Signer<'a> {
         let certificate = Certificate::from_der(der).map_err(StampError::malformed("signer's certificate"))?;
         let subject = certificate.tbs_certificate.subject.to_string();
         identified(info, der, &certificate)?;
-        let algorithms = algorithms(info.signature_algorithm, digest_algorithm)?;
+        let algorithms = algorithms(info.signature_algorithm, token.digest_algorithm)?;
         let wrong = |reason: String| StampError::Signature { signer: subject.clone(), reason };
         signature(der, &info.signed()?, info.signature, &algorithms).map_err(wrong)?;
         Ok(Self { der, certificate, subject })
@@ -180,7 +179,7 @@ fn algorithms(
     algorithm: AlgorithmIdentifierRef<'_>,
     digest: HashAlgorithm,
 ) -> Result<Vec<&'static dyn SignatureVerificationAlgorithm>, StampError> {
-    let plain = algorithm.parameters.is_none_or(|parameters| parameters.is_null());
+    let plain = algorithm.parameters.is_none_or(AnyRef::is_null);
     let oid = algorithm.oid.to_string();
     Ok(match (oid.as_str(), digest) {
         (RSA | RSA_SHA256, HashAlgorithm::Sha256) if plain => vec![ring::RSA_PKCS1_2048_8192_SHA256],
@@ -206,10 +205,10 @@ fn signature(
     algorithms: &[&dyn SignatureVerificationAlgorithm],
 ) -> Result<(), String> {
     let certificate = CertificateDer::from(certificate);
-    let signer = EndEntityCert::try_from(&certificate).map_err(|error| error.to_string())?;
+    let leaf = EndEntityCert::try_from(&certificate).map_err(|error| error.to_string())?;
     let mut reason = String::new();
     for algorithm in algorithms {
-        match signer.verify_signature(*algorithm, signed, signature) {
+        match leaf.verify_signature(*algorithm, signed, signature) {
             Ok(()) => return Ok(()),
             Err(error @ webpki::Error::InvalidSignatureForPublicKey) => return Err(error.to_string()),
             Err(error) => reason = error.to_string(),

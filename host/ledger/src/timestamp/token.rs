@@ -1,12 +1,13 @@
 //! The envelope of a token: a CMS `SignedData` (RFC 5652, 5) with a `TSTInfo` in it and one signer.
 
 use der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef};
-use der::{Decode as _, Encode as _, Reader as _, Sequence, SliceReader, Tag, TagNumber};
+use der::{Decode as _, Encode as _, Reader as _, Sequence, SliceReader, Tag, TagNumber, Tagged as _};
 use x509_cert::spki::AlgorithmIdentifierRef;
 
-use super::StampError;
 use super::asn1::{content, elements, tagged};
+use super::hash::described;
 use super::query::ContentInfo;
+use super::{HashAlgorithm, StampError};
 
 /// `id-signedData`.
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
@@ -19,6 +20,8 @@ pub(super) struct Token<'a> {
     pub(super) content: &'a [u8],
     /// The certificates that came with it. Nothing vouches for them, not even for their order.
     pub(super) certificates: Vec<&'a [u8]>,
+    /// What its signer hashed the content and the signed attributes with.
+    pub(super) digest_algorithm: HashAlgorithm,
     /// Its only signer.
     pub(super) signer: SignerInfo<'a>,
 }
@@ -27,7 +30,7 @@ pub(super) struct Token<'a> {
 pub(super) struct SignerInfo<'a> {
     /// `SignerIdentifier`: issuer and serial number, or `[0]` and a key identifier.
     pub(super) identifier: AnyRef<'a>,
-    pub(super) digest_algorithm: AlgorithmIdentifierRef<'a>,
+    digest_algorithm: AlgorithmIdentifierRef<'a>,
     /// The content of the SET OF.
     attributes: &'a [u8],
     pub(super) signature_algorithm: AlgorithmIdentifierRef<'a>,
@@ -36,6 +39,7 @@ pub(super) struct SignerInfo<'a> {
 
 struct SignedData<'a> {
     version: u8,
+    digest_algorithms: &'a [u8],
     encapsulated: EncapsulatedContentInfo<'a>,
     certificates: &'a [u8],
     signers: &'a [u8],
@@ -65,10 +69,14 @@ impl<'a> Token<'a> {
         let &[signer] = signers.as_slice() else {
             return Err(StampError::Count { what: "signers", found: signers.len() });
         };
+        let signer = SignerInfo::read(signer)?;
+        let digest_algorithm = HashAlgorithm::read("signer's digest algorithm", signer.digest_algorithm)?;
+        data.lists(digest_algorithm)?;
         Ok(Self {
             content: content.as_bytes(),
             certificates: elements(data.certificates).map_err(StampError::malformed("certificates"))?,
-            signer: SignerInfo::read(signer)?,
+            digest_algorithm,
+            signer,
         })
     }
 }
@@ -76,14 +84,27 @@ impl<'a> Token<'a> {
 impl<'a> SignedData<'a> {
     fn read(reader: &mut SliceReader<'a>) -> der::Result<Self> {
         let version = reader.decode()?;
-        // What the signer will have hashed with: a hint for readers that want to hash while they read.
-        content(reader, Tag::Set)?;
+        let digest_algorithms = content(reader, Tag::Set)?;
         let encapsulated = reader.decode()?;
         let certificates = tagged(reader, TagNumber::N0)?.unwrap_or_default();
         // Revocation lists: whoever cut them off or exchanged them would go unnoticed, so they can't be relied on.
         tagged(reader, TagNumber::N1)?;
         let signers = content(reader, Tag::Set)?;
-        Ok(Self { version, encapsulated, certificates, signers })
+        Ok(Self { version, digest_algorithms, encapsulated, certificates, signers })
+    }
+
+    /// That the signer's hash is among those that the token lists for readers who want to hash while they read: a reader
+    /// who does would otherwise refuse what is accepted here.
+    fn lists(&self, expected: HashAlgorithm) -> Result<(), StampError> {
+        let what = "digest algorithms";
+        let listed = elements(self.digest_algorithms)
+            .and_then(|list| list.into_iter().map(AlgorithmIdentifierRef::from_der).collect::<der::Result<Vec<_>>>());
+        let listed = listed.map_err(StampError::malformed(what))?;
+        if listed.iter().any(|listed| expected.is(*listed)) {
+            return Ok(());
+        }
+        let found: Vec<String> = listed.into_iter().map(described).collect();
+        Err(StampError::Field { what, found: found.join(", "), expected: expected.oid().to_string() })
     }
 }
 
@@ -92,9 +113,10 @@ impl<'a> SignerInfo<'a> {
         let malformed = StampError::malformed("SignerInfo");
         let signer = AnyRef::from_der(signer).map_err(&malformed)?;
         let (version, signer) = signer.sequence(Self::fields).map_err(malformed)?;
-        // 1 where the signer is named by issuer and serial number, 3 where by a key identifier.
-        if ![1, 3].contains(&version) {
-            let (found, expected) = (version.to_string(), "1 or 3".to_owned());
+        // 1 where the signer is identified by issuer and serial number, 3 where by its key.
+        let expected = if signer.identifier.tag() == Tag::Sequence { 1 } else { 3 };
+        if version != expected {
+            let (found, expected) = (version.to_string(), expected.to_string());
             return Err(StampError::Field { what: "SignerInfo version", found, expected });
         }
         Ok(signer)
@@ -145,7 +167,7 @@ impl<'a> SignerInfo<'a> {
         match values.as_slice() {
             [] if count == 0 => Ok(None),
             &[value] if count == 1 => Ok(Some(value)),
-            _ => Err(StampError::Count { what, found: values.len().max(count) }),
+            _ => Err(StampError::Count { what, found: if count == 1 { values.len() } else { count } }),
         }
     }
 }
