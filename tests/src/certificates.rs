@@ -157,7 +157,7 @@ impl Issued {
 }
 
 /// A path of this folder as an argument.
-pub fn text_of(path: &Path) -> &str {
+pub(crate) fn text_of(path: &Path) -> &str {
     path.to_str().expect("a path in UTF-8")
 }
 

@@ -142,7 +142,7 @@ impl Arguments {
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Ended> {
     output::log(arguments.log_format, "info")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         // Before anything is printed: whoever reads the line may stop us at once.
         let stop = stop_signal()?;
         let server = Server::open(arguments.config()?).await?;
@@ -152,7 +152,10 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Ended> {
         output::line(format_args!("listening on http://{}", server.address()))?;
         server.run(stop).await?;
         Ok(Ended::Fine)
-    })
+    });
+    // Somebody outside may still be waited for; what the host itself had to do is done.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    ended
 }
 
 /// Ends with the first SIGINT or SIGTERM.
