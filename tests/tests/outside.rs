@@ -242,7 +242,7 @@ fn what_makes_no_sense_is_refused_at_start() {
         (&["--anchor", "ftp://example.org"], "http:// or https://"),
         (&["--tsa", "http://127.0.0.1:9", "--tsa-roots", "/nowhere"], "/nowhere can't be read"),
     ] {
-        let setup = arguments.iter().fold(Setup::bare(), |setup, argument| setup.argument(argument));
+        let setup = arguments.iter().fold(Setup::bare(), Setup::argument);
         let (code, output) = setup.refused();
         assert!(code != 0 && output.contains(said), "{arguments:?}: {output}");
     }

@@ -16,6 +16,7 @@ use crate::output::{self, Ended, clean, short};
 
 /// Check and read what was recorded.
 #[derive(Debug, clap::Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it, once")]
 pub(crate) enum Command {
     /// Recompute everything from what is stored, and name whatever isn't as it was recorded
     Verify(Verify),

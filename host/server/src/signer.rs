@@ -152,11 +152,6 @@ impl Signer {
         export.finish(&key).map_err(|error| SignError::File { path: PathBuf::from("export"), error })
     }
 
-    /// The public key that signs now.
-    pub(crate) fn public(&self) -> VerifierKey {
-        self.key.load().public().clone()
-    }
-
     /// The newest checkpoint; signed now if there is none yet.
     pub(crate) async fn newest(&self) -> Result<Arc<Signed>, SignError> {
         match self.newest.load_full() {
@@ -165,7 +160,7 @@ impl Signer {
         }
     }
 
-    /// A checkpoint of at least `size` entries; signed now if there is none yet.
+    /// A checkpoint of at least `size` entries, or of all if there aren't as many; signed now if there is none yet.
     pub(crate) async fn covering(&self, size: u64) -> Result<Arc<Signed>, SignError> {
         let known = || self.newest.load_full().filter(|signed| signed.size >= size);
         if let Some(signed) = known() {
@@ -263,6 +258,10 @@ impl Signer {
     /// Signs where the log stands. The lock is held.
     async fn sign(&self) -> Result<Arc<Signed>, SignError> {
         let head = self.store.head().await?.filter(|head| head.size > 0).ok_or(SignError::Empty)?;
+        // Asked for more than there is: nothing new is signed, whoever asks how often.
+        if let Some(newest) = self.newest.load_full().filter(|newest| newest.size >= head.size) {
+            return Ok(newest);
+        }
         let note = Checkpoint::new(&self.origin, head.size, head.root).sign(&self.key.load())?.to_string();
         self.store.put_checkpoint(head.size, note.clone().into_bytes()).await?;
         let path = self.data.join(CHECKPOINT_FILE);

@@ -351,6 +351,7 @@ const SNAPSHOT: &[u8] = b"snapshot";
 fn draft(n: u64) -> DecisionDraft {
     let now = Timestamp::now();
     DecisionDraft {
+        data_subject: None,
         id: format!("01890a5d-ac96-774b-bcce-{n:012x}"),
         facts: DecisionFacts {
             tenant: "default".to_owned(),

@@ -27,6 +27,6 @@ pub(super) async fn post(url: &str, media_type: &'static str, body: Vec<u8>) -> 
         let body = answer.body_mut().with_config().limit(LONGEST).read_to_vec().map_err(|error| error.to_string())?;
         Ok((status, body))
     };
-    let sent: Result<_, String> = tokio::task::spawn_blocking(send).await.map_err(|error| error.to_string())?;
-    sent.map_err(|error| format!("{url}: {error}"))
+    let answered: Result<_, String> = tokio::task::spawn_blocking(send).await.map_err(|error| error.to_string())?;
+    answered.map_err(|error| format!("{url}: {error}"))
 }

@@ -62,7 +62,7 @@ impl Reader {
                 report.faults.push(Fault::new(seq, name, "size", "no checkpoint", "a checkpoint of that size"));
                 continue;
             };
-            let imprint = Note::parse(note).map(|note| Digest::of(note.text().as_bytes())).unwrap_or(Digest::ZERO);
+            let imprint = Note::parse(note).map_or(Digest::ZERO, |note| Digest::of(note.text().as_bytes()));
             match verify(token, imprint, trust) {
                 Ok(stamp) => {
                     report.stamps += 1;
