@@ -42,7 +42,7 @@ async fn write(db: &mut SqliteConnection) -> Digest {
             "INSERT INTO entries (seq, hash, kind, subject, tenant, time, bytes) VALUES (?, ?, '', '', '', 0, x'')";
         sqlx::query(sql).bind(int(seq)).bind(leaf(seq).as_bytes().to_vec()).execute(&mut *db).await.unwrap();
     }
-    let query = sqlx::query("INSERT INTO heads (size, root, hash, time) VALUES (?, ?, x'', 0); COMMIT");
+    let query = sqlx::query("INSERT INTO heads (size, root, hash, time) VALUES (?, ?, zeroblob(32), 0); COMMIT");
     query.bind(int(SIZE)).bind(tree.root().as_bytes().to_vec()).execute(&mut *db).await.unwrap();
     tree.root()
 }
