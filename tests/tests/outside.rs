@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use assize_ledger::{AddCheckpoint, Algorithm, Checkpoint, Digest, Note, SignerKey};
-use assize_tests::{Authority, Client, Mood, Server, Setup, assize, binary, workspace};
+use assize_tests::{Authority, Client, Mood, Server, Setup, assize, binary, python, workspace};
 use serde_json::Value;
 
 /// Longer than any of this takes.
@@ -143,17 +143,14 @@ fn checkpoints_are_stamped_recorded_and_believed_by_whoever_trusts_the_authority
         "{report}"
     );
     // The second implementation, by the same roots, reads the same times.
-    let script = workspace().join("tests/verifier/assize_verify.py");
-    let second = Command::new("python3").arg(script).args([export, "--json", "--tsa-roots", roots]).output().unwrap();
-    if second.status.code() == Some(0) {
+    if let Some(python) = python() {
+        let script = workspace().join("tests/verifier/assize_verify.py");
+        let second = Command::new(python).arg(script).args([export, "--json", "--tsa-roots", roots]).output().unwrap();
+        assert_eq!(second.status.code(), Some(0), "{second:?}");
         let second: Value = serde_json::from_slice(&second.stdout).unwrap();
-        assert_eq!(second["stamped"].as_array().unwrap().len() as u64, report["tokens"].as_u64().unwrap());
-        let times: Vec<&Value> = second["stamped"].as_array().unwrap().iter().map(|stamp| &stamp["time"]).collect();
-        assert!(times.contains(&&report["outside"][0]["time"]), "{second}");
-    } else {
-        let said = String::from_utf8_lossy(&second.stderr).into_owned();
-        assert!(said.contains("cryptography") && std::env::var_os("CI").is_none(), "{said}{second:?}");
-        println!("skipped: python3 with the package cryptography is missing");
+        let stamped = second["stamped"].as_array().unwrap();
+        assert_eq!(stamped.len() as u64, report["tokens"].as_u64().unwrap());
+        assert!(stamped.iter().any(|stamp| stamp["time"] == report["outside"][0]["time"]), "{second}");
     }
     // A stranger's root is no reason to believe.
     let other = Authority::start();
