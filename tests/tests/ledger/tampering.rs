@@ -50,14 +50,13 @@ fn names(table: &Table, row: &[Cell]) -> Vec<String> {
         other => panic!("{other:?}"),
     };
     let columns: &[&str] = match table.name.as_str() {
-        "entries" | "sealed" | "effects" => &["seq"],
+        "entries" | "sealed" | "effects" | "data_subjects" => &["seq"],
         "decisions" => &["seq", "id"],
         "snapshots" => &["hash"],
         "components" => &["digest"],
         "heads" | "checkpoints" => &["size"],
         "log_keys" => &["key", "seq"],
         "erased" => &["target"],
-        "data_subjects" => &["seq"],
         "retentions" => &["tenant", "seq"],
         "tiles" | "nodes" => return vec![format!("{}/{}", text("level"), text("idx"))],
         "packages" => &["name", "seq"],
