@@ -250,6 +250,7 @@ fn what_makes_no_sense_is_refused_at_start() {
         (&["--witness", "http://127.0.0.1:9"], "its address, a #, and its key"),
         (&["--witness", "http://127.0.0.1:9#key"], "not a key"),
         (&["--anchor", "ftp://example.org"], "http:// or https://"),
+        (&["--tsa", "https://me:secret@example.org", "--tsa-roots", "/nowhere"], "leave them out"),
         (&["--tsa", "http://127.0.0.1:9", "--tsa-roots", "/nowhere"], "/nowhere can't be read"),
     ] {
         let setup = arguments.iter().fold(Setup::bare(), Setup::argument);

@@ -4,7 +4,7 @@
 use std::fs;
 
 use assize_ledger::proof::{verify_consistency, verify_inclusion};
-use assize_ledger::{Checkpoint, Digest, Note, Receipt, VerifierKey};
+use assize_ledger::{Algorithm, Checkpoint, Digest, Note, Receipt, SignerKey, VerifierKey};
 use assize_tests::{Client, Server, Setup, Shared, assize};
 use serde_json::{Value, json};
 
@@ -101,7 +101,15 @@ fn every_checkpoint_extends_the_one_before() {
     let seventh: [u8; 32] = partial.body[6 * 32..].try_into().unwrap();
     let proof = nobody.get(&format!("/v1/ledger/proof/inclusion?seq={}", 256 + 6)).expect(200);
     assert_eq!(Digest::from_bytes(seventh), digest(&proof["leaf_hash"]));
-    for missing in ["/log/tile/0/900", "/log/tile/9/000", "/log/tile/0/000.p/256", "/log/tile/0/x"] {
+    for missing in [
+        "/log/tile/x/000",
+        "/log/tile/300/000",
+        "/log/tile/0/x018/x446/x744/x073/x709/x551/615",
+        "/log/tile/0/900",
+        "/log/tile/9/000",
+        "/log/tile/0/000.p/256",
+        "/log/tile/0/x",
+    ] {
         assert_eq!(nobody.get(missing).status, 404, "{missing}");
     }
     assert_eq!(nobody.get("/log/tile/entries/000").status, 401);
@@ -174,6 +182,13 @@ fn the_log_key_is_made_once_and_rotated_by_both_keys() {
     let remote = ["ledger", "verify", "--expect-checkpoint", expected, "--server", &base, "--key", &key];
     assert!(assize(&remote).expect(0).stdout.contains("begins with the expected one"));
     assert_eq!(server.stop(), 0);
+    // Nor by a key of another name, or of a witness.
+    for (name, algorithm) in [("example.org/other", Algorithm::Ed25519), ("assize.dev/log", Algorithm::Cosignature)] {
+        let foreign = folder.path().join("foreign");
+        fs::write(&foreign, SignerKey::generate(name, algorithm).unwrap().to_secret()).unwrap();
+        let (code, said) = Setup::bare().argument("--log-key").argument(&foreign).refused();
+        assert!(code == 1 && said.contains("can't sign the log assize.dev/log"), "{said}");
+    }
     fs::rename(&file, folder.path().join("elsewhere")).unwrap();
     let (code, said) = setup.refused();
     assert!(code == 1 && said.contains(&second.to_string()) && said.contains("holds no key"), "{said}");

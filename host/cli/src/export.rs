@@ -53,16 +53,7 @@ pub(crate) fn run(arguments: &Arguments, connection: &Connection, json: bool) ->
         call.download(&mut io::stdout().lock())?;
         return Ok(Ended::Fine);
     }
-    if out.exists() && !force {
-        return Err(Usage(format!("{} is there already: give another name, or --force", out.display())).into());
-    }
-    let part = out.with_extension("part");
-    let written = write_to(&part, |file| call.download(file));
-    if let Err(error) = written.and_then(|()| Ok(fs::rename(&part, out)?)) {
-        // What came so far is no export.
-        let _ = fs::remove_file(&part);
-        return Err(error.context(format!("{} was not written", out.display())));
-    }
+    write_to(out, *force, |file| call.download(file))?;
     let size = fs::metadata(out)?.len();
     if json {
         output::json(&serde_json::json!({ "file": out, "bytes": size }))?;
@@ -76,8 +67,8 @@ pub(crate) fn run(arguments: &Arguments, connection: &Connection, json: bool) ->
 /// Writes an export's decisions as JSON Lines.
 fn lines(call: Call<'_>, out: &Path, force: bool) -> anyhow::Result<Ended> {
     let stdout = out.as_os_str() == "-";
-    if !stdout && out.exists() && !force {
-        return Err(Usage(format!("{} is there already: give another name, or --force", out.display())).into());
+    if !stdout {
+        free(out, force)?;
     }
     let mut whole = tempfile::NamedTempFile::new().context("no temporary file for the export")?;
     call.download(&mut whole)?;
@@ -92,7 +83,7 @@ fn lines(call: Call<'_>, out: &Path, force: bool) -> anyhow::Result<Ended> {
         return Ok(Ended::Fine);
     }
     let mut count = 0;
-    write_to(out, |file| {
+    write_to(out, force, |file| {
         let mut lines = io::BufWriter::new(file);
         count = export_lines(again()?, again()?, &mut lines)?;
         Ok(lines.flush()?)
@@ -101,11 +92,31 @@ fn lines(call: Call<'_>, out: &Path, force: bool) -> anyhow::Result<Ended> {
     Ok(Ended::Fine)
 }
 
-fn write_to(path: &Path, write: impl FnOnce(&mut File) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let mut file = File::create(path).with_context(|| format!("{} can't be made", path.display()))?;
-    write(&mut file)?;
-    file.flush()?;
-    Ok(file.sync_all()?)
+/// Refuses a name that is taken, unless it may be replaced.
+fn free(out: &Path, force: bool) -> anyhow::Result<()> {
+    if out.exists() && !force {
+        return Err(Usage(format!("{} is there already: give another name, or --force", out.display())).into());
+    }
+    Ok(())
+}
+
+/// Writes a file that appears under its name once it is whole.
+fn write_to(out: &Path, force: bool, write: impl FnOnce(&mut File) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    free(out, force)?;
+    let mut part = out.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let written = || {
+        let mut file = File::create(&part).with_context(|| format!("{} can't be made", part.display()))?;
+        write(&mut file)?;
+        file.sync_all()?;
+        anyhow::Ok(fs::rename(&part, out)?)
+    };
+    written().map_err(|error| {
+        // What came so far is no export.
+        let _ = fs::remove_file(&part);
+        error.context(format!("{} was not written", out.display()))
+    })
 }
 
 /// Checks an export. Everything that is known from elsewhere is given: nothing is asked of anybody.

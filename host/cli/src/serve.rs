@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     checkpoint_seconds: u64,
     /// Address of an authority that stamps checkpoints with its time (RFC 3161); give it again for each
-    #[arg(long, value_name = "URL", requires = "tsa_roots")]
+    #[arg(long, value_name = "URL", requires = "tsa_roots", value_parser = address)]
     tsa: Vec<String>,
     /// Root certificates (PEM) that the authorities' tokens must lead to
     #[arg(long, value_name = "FILE")]
@@ -83,18 +83,30 @@ pub(crate) fn trust(path: &Path) -> anyhow::Result<Trust> {
     Trust::from_pem(&pem).with_context(|| format!("{} holds no certificates of authorities", path.display()))
 }
 
+/// An address of somebody outside. It stands in the ledger, in metrics and in logs: it is no place for a password.
+fn address(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let rest = rest.ok_or("write an address with http:// or https://")?;
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    match host {
+        "" => Err("the address has no host".into()),
+        host if host.contains('@') => {
+            Err("the address holds a user or a password, which would stand in the ledger: leave them out".into())
+        }
+        _ => Ok(text.to_owned()),
+    }
+}
+
 fn witness(text: &str) -> Result<Witness, String> {
     let (url, key) = text.split_once('#').ok_or("write its address, a #, and its key")?;
-    if !(url.starts_with("http://") || url.starts_with("https://")) {
-        return Err("write an address with http:// or https://".into());
-    }
+    let url = address(url)?;
     let key = key.parse().map_err(|error: assize_ledger::KeyError| error.to_string())?;
-    Ok(Witness { url: url.to_owned(), key })
+    Ok(Witness { url, key })
 }
 
 fn anchor(text: &str) -> Result<Anchor, String> {
     if text.starts_with("http://") || text.starts_with("https://") {
-        return Ok(Anchor::Url(text.to_owned()));
+        return address(text).map(Anchor::Url);
     }
     if text.contains("://") {
         return Err("write a file, or an address with http:// or https://".into());

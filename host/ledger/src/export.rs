@@ -1,7 +1,9 @@
 //! Exports: a part of a log in one file, with everything that is needed to check it (`docs/export-format.md`).
 
+mod content;
 mod items;
 mod lines;
+mod report;
 mod targets;
 mod verify;
 mod write;
@@ -9,8 +11,9 @@ mod write;
 use serde::{Deserialize, Serialize};
 
 pub use self::lines::export_lines;
+pub use self::report::{ExportCheck, ExportReport};
 pub use self::targets::Targets;
-pub use self::verify::{ExportCheck, ExportReport, verify_export};
+pub use self::verify::verify_export;
 pub use self::write::ExportWriter;
 use crate::Digest;
 

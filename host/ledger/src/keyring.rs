@@ -5,7 +5,7 @@
 //! ones, and a thief of the newest key alone can't rewrite which keys came before.
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::key::{SignerKey, VerifierKey};
+use crate::key::{Algorithm, SignerKey, VerifierKey};
 use crate::note::{Note, NoteError};
 
 /// The first line of a statement.
@@ -101,6 +101,10 @@ impl Keyring {
         if note.text() != expected {
             return Err(KeyringError::Field { field: "lines", found: note.text().to_owned(), expected });
         }
+        if new.name() != origin || new.algorithm() != Algorithm::Ed25519 {
+            let expected = format!("an Ed25519 key of the name {origin}");
+            return Err(KeyringError::Field { field: "key", found: new.to_string(), expected });
+        }
         for key in std::iter::once(&new).chain(self.newest()) {
             note.verify(key).map_err(KeyringError::Statement)?;
         }
@@ -130,7 +134,7 @@ impl Keyring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Algorithm, Digest};
+    use crate::Digest;
 
     const ORIGIN: &str = "example.org/log";
 
@@ -155,6 +159,16 @@ mod tests {
         let other = Checkpoint::new("example.org/other", 4, Digest::ZERO).sign(&first).unwrap();
         let said = ring.open(ORIGIN, &other).unwrap_err().to_string();
         assert_eq!(said, "checkpoint of another log: found \"example.org/other\", expected \"example.org/log\"");
+    }
+
+    #[test]
+    fn a_log_signs_by_an_ed25519_key_of_its_own_name() {
+        for (name, algorithm) in [("example.org/other", Algorithm::Ed25519), (ORIGIN, Algorithm::Cosignature)] {
+            let key = SignerKey::from_seed(name, algorithm, [1; 32]).unwrap();
+            let note = key_statement(ORIGIN, &key, None).unwrap().to_string();
+            let said = Keyring::new().introduce(1, ORIGIN, note.as_bytes()).unwrap_err().to_string();
+            assert!(said.contains("expected \"an Ed25519 key of the name example.org/log\""), "{said}");
+        }
     }
 
     #[test]

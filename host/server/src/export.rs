@@ -13,7 +13,7 @@ use crate::app::SharedApp;
 use crate::identity::Caller;
 use crate::pipeline::details;
 use crate::problem::Problem;
-use crate::signer::SignError;
+use crate::signer::{Introduction, SignError, introductions, keyring};
 
 /// Entries that are read at once.
 const BATCH: u64 = 128;
@@ -140,12 +140,12 @@ async fn send(
     let store = &app.store;
     let ExportHeader { from, to, size, payloads, ref tenant, ref origin, .. } = header;
     let tenant = tenant.clone();
-    let keyring = crate::signer::keyring(store, origin).await?;
+    let introductions = introductions(store).await?;
+    let keyring = keyring(&introductions, origin).map_err(SignError::from)?;
+    let keys: Vec<&Introduction> = introductions.iter().filter(|key| key.row.seq < size).collect();
     let mut out = ExportWriter::new(Vec::new(), header)?;
-    for (row, statement) in store.log_keys().await?.iter().zip(crate::signer::statements(store).await?) {
-        if row.seq < size {
-            out.key(row.seq, &statement)?;
-        }
+    for key in &keys {
+        out.key(key.row.seq, &key.statement)?;
     }
     out.peaks(&store.roots(nodes(0..from)).await?)?;
     let mut next = from;
@@ -196,7 +196,16 @@ async fn send(
     if to < size {
         out.checkpoint(&with_cosignatures(store, size, note.as_bytes()).await?)?;
     }
-    extras(store, &mut out, (from, to, size), tenant.as_deref(), payloads).await?;
+    for Introduction { row, .. } in keys {
+        // A key is the whole host's: in a tenant's export its entry isn't shown.
+        if tenant.is_some() || !(from..to).contains(&row.seq) {
+            let proof = store.inclusion_proof(row.seq, size).await?;
+            out.extra(row.seq, &proof, &row.entry)?;
+        }
+    }
+    if payloads {
+        erasures(store, &mut out, (from, to, size), tenant.as_deref()).await?;
+    }
     // Those over checkpoints that are in the file.
     let held = |at: u64| (from < at && at <= to) || at == size;
     for stamp in store.stamps().await?.into_iter().filter(|stamp| held(stamp.size)) {
@@ -206,23 +215,14 @@ async fn send(
     sender.send(Ok(rest.into())).await.map_err(|_| SendError::Gone)
 }
 
-/// Entries that the range doesn't show: those that introduced the keys, and erasures of what lies in it.
-async fn extras(
+/// Erasures after the range, of what lies in it.
+async fn erasures(
     store: &Reader,
     out: &mut ExportWriter<Vec<u8>>,
     (from, to, size): (u64, u64, u64),
     tenant: Option<&str>,
-    payloads: bool,
 ) -> Result<(), SendError> {
-    for row in store.log_keys().await?.into_iter().filter(|row| row.seq < size) {
-        // A key is the whole host's: in a tenant's export its entry isn't shown.
-        if tenant.is_some() || !(from..to).contains(&row.seq) {
-            let proof = store.inclusion_proof(row.seq, size).await?;
-            out.extra(row.seq, &proof, &row.entry)?;
-        }
-    }
-    let erasures = if payloads { store.erasures_after(from, to, size).await? } else { Vec::new() };
-    for seq in erasures {
+    for seq in store.erasures_after(from, to, size).await? {
         let Some(row) = store.entries(tenant, seq, 1).await?.into_iter().find(|row| row.seq == seq) else { continue };
         let is_erasure = Entry::decode(&row.bytes).is_ok_and(|entry| entry.kind == EntryKind::PayloadErased);
         if is_erasure {

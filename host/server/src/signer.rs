@@ -4,8 +4,10 @@
 //! file of its own, too: a database that was put back to an earlier state contradicts it, and then nothing is signed any
 //! more, since a log that signs two histories is worth nothing.
 
+mod files;
+
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,19 +17,15 @@ use assize_ledger::{
     AdministrativeFacts, Algorithm, Checkpoint, Entry, ExportWriter, Keyring, KeyringError, Note, Receipt, SignerKey,
     Timestamp, VerifierKey, key_statement,
 };
-use assize_store::{Change, ChangeDraft, LogKeyRow, Outcome, Reader, Store, StoreError};
+use assize_store::{Change, ChangeDraft, LogKeyRow, Reader, Store, StoreError};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use self::files::{CHECKPOINT_FILE, NEXT_FILE, find_key, key_error, retire, write_private};
+pub(crate) use self::files::{replace, stored_key};
 use crate::config::LogKey;
 use crate::pipeline::details;
 
-/// The key's file in the data directory.
-const KEY_FILE: &str = "log.key";
-/// A key on its way into force; see [`Signer::rotate`].
-const NEXT_FILE: &str = "log.key.next";
-/// The newest checkpoint's file in the data directory.
-const CHECKPOINT_FILE: &str = "checkpoint";
 /// How often it is looked whether a checkpoint is due.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -61,6 +59,11 @@ pub enum SignError {
          its file"
     )]
     WrongKey { newest: String, place: String, found: String },
+    #[error(
+        "the key {key} can't sign the log {origin}: a log signs by an Ed25519 key of its own name. Give such a key, or let \
+         the host make one"
+    )]
+    ForeignKey { key: String, origin: String },
     #[error("the log's keys can't be followed: {0}; run `assize ledger verify`")]
     Keyring(#[from] KeyringError),
     #[error("a note can't be signed: {0}")]
@@ -102,8 +105,12 @@ pub(crate) struct Signer {
 impl Signer {
     /// Finds the log's key, or makes and introduces it; refuses a database that contradicts what was signed before.
     pub(crate) async fn open(store: Store, origin: &str, data: &Path, given: &LogKey) -> Result<Self, SignError> {
-        let keyring = keyring(&store, origin).await?;
+        let keyring = keyring(&introductions(&store).await?, origin)?;
         let (key, place) = find_key(origin, data, given, keyring.newest())?;
+        let public = key.public();
+        if public.name() != origin || public.algorithm() != Algorithm::Ed25519 {
+            return Err(SignError::ForeignKey { key: public.to_string(), origin: origin.to_owned() });
+        }
         if let Some(newest) = keyring.newest()
             && newest != key.public()
         {
@@ -125,7 +132,7 @@ impl Signer {
         };
         signer.check_continuity().await?;
         if keyring.newest().is_none() {
-            signer.introduce(&signer.key.load_full(), None).await?;
+            signer.introduce(&signer.key.load_full(), None, "host", None).await?;
         }
         Ok(signer)
     }
@@ -223,18 +230,16 @@ impl Signer {
         // First the file, then the entry: a key that the log names must not be lost.
         let next = place.with_file_name(NEXT_FILE);
         write_private(&next, &new.to_secret())?;
-        self.introduce_by(&new, Some(&old), by, reason).await?;
-        retire(place, &old.public().id().to_string(), &next)?;
+        self.introduce(&new, Some(&old), by, reason).await?;
         let public = new.public().clone();
+        // The log names the new key from here on: whatever becomes of the files, nothing is signed by the old one any more.
+        // A start finds the new key in either of them.
         self.key.store(Arc::new(new));
+        retire(place, &old.public().id().to_string(), &next)?;
         Ok(public)
     }
 
-    async fn introduce(&self, key: &SignerKey, old: Option<&SignerKey>) -> Result<(), SignError> {
-        self.introduce_by(key, old, "host", None).await
-    }
-
-    async fn introduce_by(
+    async fn introduce(
         &self,
         key: &SignerKey,
         old: Option<&SignerKey>,
@@ -250,9 +255,8 @@ impl Signer {
             input: None,
             change: Change::LogKey { key: key.public().to_string() },
         };
-        match self.store.change(draft).await? {
-            Outcome::Appended(_) | Outcome::Existing(_) => Ok(()),
-        }
+        self.store.change(draft).await?;
+        Ok(())
     }
 
     /// Signs where the log stands. The lock is held.
@@ -298,128 +302,29 @@ impl Signer {
     }
 }
 
-/// The keys that the log introduced.
-pub(crate) async fn keyring(store: &Reader, origin: &str) -> Result<Keyring, SignError> {
-    let mut keyring = Keyring::new();
-    for (row, statement) in store.log_keys().await?.iter().zip(statements(store).await?) {
-        keyring.introduce(row.seq, origin, statement.as_bytes())?;
-    }
-    Ok(keyring)
+/// What introduced a key of the log.
+pub(crate) struct Introduction {
+    pub(crate) row: LogKeyRow,
+    pub(crate) statement: String,
 }
 
 /// What introduced each of the log's keys, oldest first.
-pub(crate) async fn statements(store: &Reader) -> Result<Vec<String>, StoreError> {
-    let statement = |row: &LogKeyRow| {
+pub(crate) async fn introductions(store: &Reader) -> Result<Vec<Introduction>, StoreError> {
+    let introduction = |row: LogKeyRow| {
         let corrupt = |detail: String| StoreError::Corrupt { record: format!("entry {}", row.seq), detail };
         let entry = Entry::decode(&row.entry).map_err(|error| corrupt(error.to_string()))?;
         let facts: AdministrativeFacts =
             serde_json::from_slice(&entry.facts).map_err(|error| corrupt(error.to_string()))?;
-        Ok(facts.details.get("statement").cloned().unwrap_or_default())
+        Ok(Introduction { statement: facts.details.get("statement").cloned().unwrap_or_default(), row })
     };
-    store.log_keys().await?.iter().map(statement).collect()
+    store.log_keys().await?.into_iter().map(introduction).collect()
 }
 
-fn key_error(what: impl ToString, error: assize_ledger::KeyError) -> SignError {
-    SignError::Key { what: what.to_string(), error }
-}
-
-/// The key that is given, or that of the data directory, or a new one there.
-fn find_key(
-    origin: &str,
-    data: &Path,
-    given: &LogKey,
-    newest: Option<&VerifierKey>,
-) -> Result<(SignerKey, Option<PathBuf>), SignError> {
-    let path = match given {
-        LogKey::Secret(secret) => {
-            return secret.parse().map(|key| (key, None)).map_err(|error| key_error("ASSIZE_LOG_KEY", error));
-        }
-        LogKey::File(path) => path.clone(),
-        LogKey::DataDirectory => data.join(KEY_FILE),
-    };
-    let next = path.with_file_name(NEXT_FILE);
-    // A rotation that broke off after its entry was written is finished here.
-    if let Some(newest) = newest
-        && let Some(key) = read_key(&next)?
-        && key.public() == newest
-    {
-        let old = read_key(&path)?.map_or_else(|| "lost".to_owned(), |old| old.public().id().to_string());
-        retire(&path, &old, &next)?;
-        return Ok((key, Some(path)));
+/// The keys that the log introduced.
+pub(crate) fn keyring(introductions: &[Introduction], origin: &str) -> Result<Keyring, KeyringError> {
+    let mut keyring = Keyring::new();
+    for Introduction { row, statement } in introductions {
+        keyring.introduce(row.seq, origin, statement.as_bytes())?;
     }
-    if let Some(key) = read_key(&path)? {
-        return Ok((key, Some(path)));
-    }
-    if let Some(newest) = newest {
-        let place = path.display().to_string();
-        return Err(SignError::WrongKey { newest: newest.to_string(), place, found: "no key".into() });
-    }
-    let key = stored_key(&path, origin, Algorithm::Ed25519)?;
-    tracing::info!(key = %key.public(), path = %path.display(), "made the key that signs the log: keep a copy of it");
-    Ok((key, Some(path)))
-}
-
-/// The key in a file, which is made where it isn't there.
-pub(crate) fn stored_key(path: &Path, name: &str, algorithm: Algorithm) -> Result<SignerKey, SignError> {
-    if let Some(key) = read_key(path)? {
-        if key.public().name() != name {
-            let (newest, place) = (name.to_owned(), path.display().to_string());
-            return Err(SignError::WrongKey { newest, place, found: key.public().to_string() });
-        }
-        return Ok(key);
-    }
-    let key = SignerKey::generate(name, algorithm).map_err(|error| key_error(path.display(), error))?;
-    write_private(path, &key.to_secret())?;
-    Ok(key)
-}
-
-fn read_key(path: &Path) -> Result<Option<SignerKey>, SignError> {
-    match fs::read_to_string(path) {
-        Ok(text) => text.parse().map(Some).map_err(|error| key_error(path.display(), error)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(SignError::File { path: path.to_owned(), error }),
-    }
-}
-
-/// Keeps the old key under its id, and puts the new one in its place.
-fn retire(path: &Path, old: &str, next: &Path) -> Result<(), SignError> {
-    let kept = path.with_file_name(format!("{KEY_FILE}.{old}"));
-    let failed = |error| SignError::File { path: path.to_owned(), error };
-    if path.exists() {
-        fs::rename(path, kept).map_err(failed)?;
-    }
-    fs::rename(next, path).map_err(failed)?;
-    sync_folder(path).map_err(failed)
-}
-
-/// Writes a file that nobody else can read, and waits until it is on disk.
-fn write_private(path: &Path, text: &str) -> Result<(), SignError> {
-    let failed = |error| SignError::File { path: path.to_owned(), error };
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(failed)?;
-    writeln!(file, "{text}").and_then(|()| file.sync_all()).map_err(failed)?;
-    sync_folder(path).map_err(failed)
-}
-
-/// Replaces a file at once: a reader finds the old text or the new.
-pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = fs::File::create(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    sync_folder(path)
-}
-
-#[cfg(unix)]
-fn sync_folder(file: &Path) -> io::Result<()> {
-    file.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
+    Ok(keyring)
 }

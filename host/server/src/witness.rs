@@ -117,6 +117,10 @@ async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Bytes) -> Res
     }
 }
 
+fn keep(file: &Path, seen: &BTreeMap<String, Last>) -> io::Result<()> {
+    replace(file, &serde_json::to_string_pretty(seen)?)
+}
+
 /// The signature line, or the refusal with the status that the protocol has for it.
 async fn sign(witness: &Witness, body: &[u8]) -> Result<String, Response> {
     let refused = |status: StatusCode, error: &dyn std::fmt::Display| (status, format!("{error}\n")).into_response();
@@ -146,9 +150,14 @@ async fn sign(witness: &Witness, body: &[u8]) -> Result<String, Response> {
         Err(error @ WitnessError::Proof(_)) => return Err(refused(StatusCode::UNPROCESSABLE_ENTITY, &error)),
         Err(error) => return Err(refused(StatusCode::FORBIDDEN, &error)),
     };
+    let fresh = now != last || !seen.contains_key(&origin);
     let before = seen.insert(origin.clone(), Last { size: now.size, root: now.root });
-    let kept =
-        serde_json::to_string_pretty(&*seen).map_err(io::Error::from).and_then(|text| replace(&witness.file, &text));
+    let kept = if fresh {
+        keep(&witness.file, &seen)
+    } else {
+        // Asked for again: nothing new is to be remembered, and nobody can wear out the disk.
+        Ok(())
+    };
     if let Err(error) = kept {
         // Nothing was signed: it is as if nobody had asked.
         match before {

@@ -39,8 +39,8 @@ pub(crate) struct Row {
 /// What the entries say that must be found elsewhere; filled from several threads.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// Entries from here on were written after the check began.
-    pub(crate) end: u64,
+    /// Entries that there were when the check began.
+    pub(crate) size: u64,
     /// Which entry erased the payload of which.
     pub(crate) erased: Mutex<BTreeMap<u64, u64>>,
     /// What erasures name, by their entry.
@@ -49,8 +49,8 @@ pub(crate) struct Seen {
     pub(crate) snapshots: Mutex<HashSet<Digest>>,
     /// The rows that changes added, by entry.
     pub(crate) changes: Mutex<BTreeMap<u64, ChangeSeen>>,
-    /// What introduces the log's keys, by entry.
-    pub(crate) statements: Mutex<BTreeMap<u64, String>>,
+    /// What introduces the log's keys, by entry: its subject and its statement.
+    pub(crate) statements: Mutex<BTreeMap<u64, (String, String)>>,
     /// Decisions and payloads.
     pub(crate) counts: Mutex<Counts>,
 }
@@ -179,7 +179,7 @@ pub(crate) fn row(row: &Row, entry: &EntryRef<'_>, seen: &Seen, faults: &mut Fau
     compare(faults, Some(seq), &format_args!("entry {seq}"), &ENTRY, &row.entry, &wants);
 
     if let Some(by) = row.erased {
-        if by >= seen.end {
+        if by >= seen.size {
             // Erased while the check runs: its rows were read before and after.
             return;
         }
@@ -208,7 +208,7 @@ pub(crate) fn row(row: &Row, entry: &EntryRef<'_>, seen: &Seen, faults: &mut Fau
                 let record = format_args!("decision of entry {seq}");
                 faults.push(Fault::new(seq, record, "seq", "a row", format_args!("none for an entry of kind {kind}")));
             }
-            details(seq, &kind, entry, seen, faults);
+            details(seq, entry, seen, faults);
             if let Some(record) = record {
                 change(seq, entry, tenant, time, record, seen, faults);
             }
@@ -230,15 +230,15 @@ pub(crate) fn row(row: &Row, entry: &EntryRef<'_>, seen: &Seen, faults: &mut Fau
 }
 
 /// Keeps what the facts of some kinds say about other entries.
-fn details(seq: u64, kind: &EntryKind, entry: &EntryRef<'_>, seen: &Seen, faults: &mut Faults) {
+pub(crate) fn details(seq: u64, entry: &EntryRef<'_>, seen: &Seen, faults: &mut Faults) {
     let detail = |name: &str| {
         let facts = serde_json::from_slice::<AdministrativeFacts>(entry.facts).unwrap_or_default();
         facts.details.get(name).cloned().unwrap_or_default()
     };
-    match kind {
+    match EntryKind::from(entry.kind) {
         EntryKind::LogKey => {
             if let Ok(mut statements) = seen.statements.lock() {
-                statements.insert(seq, detail("statement"));
+                statements.insert(seq, (entry.subject.to_owned(), detail("statement")));
             }
         }
         EntryKind::PayloadErased => match (Targets::parse(&detail("targets")), seen.erasures.lock()) {

@@ -316,6 +316,33 @@ fn a_missing_row_is_named() {
     });
 }
 
+/// A part of the log is checked while entries follow it: those don't excuse what an intruder calls erased.
+#[test]
+fn an_entry_after_the_range_excuses_no_hole() {
+    runtime().block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        fill(dir.path()).await;
+        let part = || VerifyOptions { to: Some(100), ..VerifyOptions::default() };
+        assert!(verify(dir.path(), part()).await.unwrap().is_sound());
+        let mut db = open(dir.path()).await;
+        for sql in [
+            "INSERT INTO erased (target, seq) VALUES (50, 300)",
+            "UPDATE sealed SET input_salt = NULL, input = NULL, record_salt = NULL, record = NULL WHERE seq = 50",
+            "DELETE FROM effects WHERE seq = 50",
+            "DELETE FROM data_subjects WHERE seq = 50",
+            "UPDATE decisions SET verdict = 'allow', kind = '', idempotency_key = NULL, body_hash = NULL WHERE seq = 50",
+        ] {
+            intrude(&mut db, sqlx::query(sql)).await.unwrap();
+        }
+        db.close().await.unwrap();
+        for options in [part(), VerifyOptions::default(), VerifyOptions { from: Some(40), ..part() }] {
+            let report = verify(dir.path(), options).await.unwrap();
+            let said = report.faults.first.iter().map(ToString::to_string).collect::<Vec<_>>();
+            assert!(said.contains(&"erased 50: seq: found entry 300, expected an erasure that names entry 50".to_owned()), "{said:?}");
+        }
+    });
+}
+
 #[test]
 fn rows_are_not_changed_or_deleted_by_accident() {
     runtime().block_on(async {

@@ -1,72 +1,20 @@
-//! Checking an export, item by item, in memory that doesn't grow with it.
+//! Checking an export, item by item, in memory that grows with its checkpoints and with what is missing, not with its entries.
+
+mod entries;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
-use serde::Serialize;
-
+use super::content::{Stop, hashes, number, open, read_header, trailing};
 use super::items::{Item, Items, Kind};
-use super::{EXPORT_FORMAT, ExportHeader, MAGIC, PayloadKind, Targets, VERSION, manifest};
+use super::{ExportCheck, ExportHeader, ExportReport, PayloadKind, Targets, manifest};
 use crate::proof::verify_inclusion;
 use crate::timestamp::Trust;
 use crate::tree::full_nodes;
 use crate::{
-    AdministrativeFacts, Checkpoint, Commitment, CommonFacts, Digest, EntryKind, EntryRef, Fault, Faults, Introduced,
-    Keyring, Note, Outside, Peaks, Salt, TimeRange, Timestamp, VerifierKey, entry_hash, timestamp,
+    Checkpoint, Commitment, Digest, EntryRef, Fault, Introduced, Keyring, Note, Outside, Peaks, Timestamp, VerifierKey,
+    entry_hash, timestamp,
 };
-
-/// What an export is checked against.
-#[derive(Debug, Clone, Default)]
-pub struct ExportCheck {
-    /// A key of the log known from elsewhere.
-    pub key: Option<VerifierKey>,
-    /// Authorities whose time stamps are believed; without any, stamps aren't checked.
-    pub trust: Option<Trust>,
-    /// Witnesses whose signatures are believed.
-    pub witnesses: Vec<VerifierKey>,
-    /// A checkpoint known from elsewhere. It can be compared where its size is one that the file passes.
-    pub checkpoint: Option<Note>,
-}
-
-/// What was checked, and what was found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct ExportReport {
-    /// Which part of which log it says that it is.
-    pub header: Option<ExportHeader>,
-    /// Entries shown.
-    pub entries: u64,
-    /// Entries of others, of which there are hashes alone.
-    pub foreign: u64,
-    /// Inputs and records compared with their commitments.
-    pub payloads: u64,
-    /// Inputs and records that an entry says were erased.
-    pub erased: u64,
-    /// Signed checkpoints compared.
-    pub checkpoints: u64,
-    /// Time stamps in the file.
-    pub tokens: u64,
-    /// Entries from outside the range.
-    pub extras: u64,
-    /// From the first entry's time to the last one's.
-    pub times: Option<TimeRange>,
-    /// The root under the last checkpoint.
-    pub root: Option<Digest>,
-    /// The keys that the log introduced, oldest first.
-    pub keys: Vec<String>,
-    /// What others outside said last about the log.
-    pub outside: Vec<Outside>,
-    /// What is wrong.
-    pub faults: Faults,
-    /// What this check could not show, in sentences for people.
-    pub notes: Vec<String>,
-}
-
-impl ExportReport {
-    /// Whether everything was as recorded.
-    pub fn is_sound(&self) -> bool {
-        self.faults.is_empty()
-    }
-}
 
 /// Where the file must be, from one item to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,13 +46,11 @@ struct Check {
     texts: BTreeMap<u64, Digest>,
     trust: Option<Trust>,
     witnesses: Vec<VerifierKey>,
-    covered: Option<Checkpoint>,
-    expected: Option<Checkpoint>,
+    /// Whether the checkpoint of the header's size was there.
+    covered: bool,
+    expected: Option<(Note, Checkpoint)>,
     compared: bool,
 }
-
-/// Why the check can't go on.
-type Stop = String;
 
 /// Checks everything in an export. Whatever is wrong is in the report: also where the file can't be read on. `progress` is
 /// told how many of how many entries are done.
@@ -126,8 +72,10 @@ fn run(
 ) -> Result<(), Stop> {
     let mut items = open(input)?;
     let header = read_header(items.next()?)?;
-    let expected =
-        check.checkpoint.as_ref().map(|note| Checkpoint::parse(note.text()).map_err(|error| error.to_string()));
+    let expected = match &check.checkpoint {
+        Some(note) => Some((note.clone(), Checkpoint::parse(note.text()).map_err(|error| error.to_string())?)),
+        None => None,
+    };
     let mut state = Check {
         report: ExportReport { header: Some(header.clone()), ..ExportReport::default() },
         keyring: Keyring::new(),
@@ -143,8 +91,8 @@ fn run(
         texts: BTreeMap::new(),
         trust: check.trust.clone(),
         witnesses: check.witnesses.clone(),
-        covered: None,
-        expected: expected.transpose()?,
+        covered: false,
+        expected,
         compared: false,
         header,
     };
@@ -157,67 +105,6 @@ fn run(
     }
     finished?;
     trailing(left)
-}
-
-/// What is read of a file, item by item.
-pub(super) type Content<R> = std::io::BufReader<zstd::Decoder<'static, std::io::BufReader<R>>>;
-
-/// Begins to read a file: its items follow.
-pub(super) fn open<R: Read>(input: R) -> Result<Items<Content<R>>, Stop> {
-    let decoder = zstd::Decoder::new(input).map_err(|error| format!("not a zstd file: {error}"))?.single_frame();
-    let mut items = Items::new(std::io::BufReader::with_capacity(1 << 17, decoder));
-    let magic: [u8; 8] = items.array("magic")?;
-    if magic != MAGIC {
-        return Err(format!("magic: found {}, expected {}", hex::encode(magic), hex::encode(MAGIC)));
-    }
-    let version = u16::from_be_bytes(items.array("version")?);
-    if version != VERSION {
-        return Err(format!("version: found {version}, expected {VERSION}"));
-    }
-    Ok(items)
-}
-
-/// Whether anything follows the frame.
-fn trailing<R: Read>(decoder: Content<R>) -> Result<(), Stop> {
-    let mut rest = decoder.into_inner().finish();
-    match rest.read(&mut [0]) {
-        Ok(0) => Ok(()),
-        Ok(_) => Err("bytes after the zstd frame".into()),
-        Err(error) => Err(format!("after the zstd frame: {error}")),
-    }
-}
-
-fn read_header(item: Option<Item>) -> Result<ExportHeader, Stop> {
-    let item = item.filter(|item| item.kind == Kind::Header).ok_or("header: found none, expected it first")?;
-    let header: ExportHeader = serde_json::from_slice(&item.content).map_err(|error| format!("header: {error}"))?;
-    // One way to write it, or two files would be one.
-    if serde_json::to_vec(&header).ok().as_deref() != Some(&item.content) {
-        return Err("header: found another order or white space, expected the keys as the format lists them".into());
-    }
-    if header.format != EXPORT_FORMAT {
-        return Err(format!("header.format: found {:?}, expected {EXPORT_FORMAT:?}", header.format));
-    }
-    let ExportHeader { from, to, size, .. } = header;
-    if from >= to || to > size {
-        return Err(format!("header: found from {from}, to {to}, size {size}, expected from < to ≤ size"));
-    }
-    if from == 0 && header.previous != Digest::ZERO {
-        return Err(format!("header.previous: found {}, expected zeros before entry 0", header.previous));
-    }
-    Ok(header)
-}
-
-fn number(content: &[u8]) -> Option<(u64, &[u8])> {
-    let (number, rest) = content.split_first_chunk()?;
-    Some((u64::from_be_bytes(*number), rest))
-}
-
-fn hashes(item: &Item) -> Result<Vec<Digest>, Stop> {
-    let (hashes, rest) = item.content.as_chunks::<32>();
-    if !rest.is_empty() {
-        return Err(format!("{}: found {} bytes, expected a multiple of 32", item.kind.name(), item.content.len()));
-    }
-    Ok(hashes.iter().map(|hash| Digest::from_bytes(*hash)).collect())
 }
 
 impl Check {
@@ -286,116 +173,6 @@ impl Check {
         Ok(())
     }
 
-    fn leaf(&mut self, item: &Item) -> Result<(), Stop> {
-        let seq = self.tree.size();
-        self.close();
-        if item.kind == Kind::Foreign {
-            let hash =
-                Digest::try_from(item.content.as_slice()).map_err(|error| format!("foreign entry {seq}: {error}"))?;
-            if self.header.tenant.is_none() {
-                return Err(format!("foreign entry {seq}: found one, expected none in an export of all tenants"));
-            }
-            self.report.foreign += 1;
-            self.previous = Some(hash);
-            self.tree.append(hash);
-            return Ok(());
-        }
-        let entry = EntryRef::decode(&item.content).map_err(|error| format!("entry {seq}: {error}"))?;
-        let record = format!("entry {seq}");
-        self.about(&record, seq, &entry);
-        if let Some(previous) = self.previous.filter(|previous| *previous != entry.previous) {
-            self.fault(&record, "previous", entry.previous, previous);
-        }
-        let latest = self.time;
-        if entry.time < latest {
-            self.fault(&record, "time", entry.time, format_args!("not before {latest}"));
-        }
-        self.time = self.time.max(entry.time);
-        let first = self.report.times.map_or(entry.time, |times| times.first);
-        self.report.times = Some(TimeRange { first, last: entry.time });
-        let tenant = serde_json::from_slice::<CommonFacts>(entry.facts).ok().and_then(|facts| facts.tenant);
-        if let Some(expected) = self.header.tenant.clone()
-            && tenant.as_ref() != Some(&expected)
-        {
-            self.fault(&record, "tenant", tenant.unwrap_or_default(), expected);
-        }
-        let bound = [(PayloadKind::Input, entry.input), (PayloadKind::Record, entry.record)];
-        self.open = bound.into_iter().filter_map(|(kind, commitment)| Some((kind, commitment?))).collect();
-        let hash = entry_hash(&item.content);
-        self.previous = Some(hash);
-        self.tree.append(hash);
-        self.report.entries += 1;
-        Ok(())
-    }
-
-    /// What holds for entries of the range and for others.
-    fn about(&mut self, record: &str, seq: u64, entry: &EntryRef<'_>) {
-        if entry.origin != self.header.origin {
-            let expected = self.header.origin.clone();
-            self.fault(record, "origin", entry.origin, expected);
-        }
-        if entry.seq != seq {
-            self.fault(record, "seq", entry.seq, seq);
-        }
-        let kind = EntryKind::from(entry.kind);
-        let details = || serde_json::from_slice::<AdministrativeFacts>(entry.facts).unwrap_or_default().details;
-        if kind == EntryKind::LogKey || self.statements.contains_key(&seq) {
-            if kind != EntryKind::LogKey {
-                self.fault(record, "kind", &kind, "log.key, as the keys say");
-            }
-            self.introduced.insert(seq);
-            let key = self.keyring.keys().iter().find(|introduced| introduced.seq == seq);
-            let subject = key.map(|introduced| introduced.key.to_string()).unwrap_or_default();
-            if entry.subject != subject {
-                self.fault(record, "subject", entry.subject, subject);
-            }
-            let found = details().get("statement").cloned().unwrap_or_default();
-            let expected = self.statements.get(&seq).cloned().unwrap_or_else(|| "no key of this entry".into());
-            if found != expected {
-                self.fault(record, "facts.details.statement", found, expected);
-            }
-        }
-        if kind == EntryKind::PayloadErased {
-            match details().get("targets").and_then(|targets| Targets::parse(targets)) {
-                Some(targets) => self.erasures.push((seq, targets)),
-                None => self.fault(record, "facts.details.targets", "something else", "numbers and ranges"),
-            }
-        }
-    }
-
-    /// What the last entry shown still lacks is missing.
-    fn close(&mut self) {
-        let seq = self.tree.size().saturating_sub(1);
-        self.missing.extend(self.open.drain(..).map(|(kind, _)| (seq, kind)));
-    }
-
-    fn payload(&mut self, item: &Item) -> Result<(), Stop> {
-        let last = self.tree.size().saturating_sub(1);
-        let parts = number(&item.content).and_then(|(seq, rest)| {
-            let ([kind], rest) = rest.split_first_chunk()?;
-            let (salt, bytes) = rest.split_first_chunk::<32>()?;
-            Some((seq, *kind, Salt::from_bytes(*salt), bytes))
-        });
-        let (seq, kind, salt, bytes) = parts.ok_or_else(|| format!("payload of entry {last}: found too few bytes"))?;
-        if !self.header.payloads {
-            return Err(format!("payload of entry {seq}: found one, expected none as the header says"));
-        }
-        let at = self.open.iter().position(|(expected, _)| seq == last && expected.byte() == kind);
-        let at = at.ok_or_else(|| {
-            format!("payload of entry {seq}: found kind {kind} after entry {last}, which binds no such")
-        })?;
-        // Those before it in order are not there.
-        let before: Vec<_> = self.open.drain(..at).map(|(kind, _)| (seq, kind)).collect();
-        self.missing.extend(before);
-        let (kind, commitment) = self.open.remove(0);
-        self.report.payloads += 1;
-        if !commitment.verify(&salt, bytes) {
-            let found = Commitment::to(&salt, bytes);
-            self.fault(format_args!("payload {seq}"), kind.name(), format_args!("commitment {found}"), commitment);
-        }
-        Ok(())
-    }
-
     fn checkpoint(&mut self, item: &Item) -> Result<(), Stop> {
         let size = self.tree.size();
         let name = format!("checkpoint {size}");
@@ -413,10 +190,9 @@ impl Check {
         if checkpoint.root != root {
             self.fault(&name, "root", checkpoint.root, root);
         }
-        self.compare_expected(size, root);
         self.report.checkpoints += 1;
         if size == self.header.size {
-            self.covered = Some(checkpoint);
+            self.covered = true;
             self.report.root = Some(root);
             if self.stage == Stage::Rest {
                 self.stage = Stage::Proved;
@@ -442,16 +218,23 @@ impl Check {
         }
     }
 
-    fn compare_expected(&mut self, size: u64, root: Digest) {
-        let Some(expected) = self.expected.as_ref().filter(|expected| expected.size == size) else { return };
-        let (origin, expected_root) = (expected.origin.clone(), expected.root);
+    /// Compares the tree with the expected checkpoint, where it has that one's size.
+    fn compare_expected(&mut self) {
+        let size = self.tree.size();
+        let Some((note, expected)) = self.expected.clone().filter(|(_, expected)| expected.size == size) else {
+            return;
+        };
         self.compared = true;
-        if origin != self.header.origin {
+        if expected.origin != self.header.origin {
             let found = self.header.origin.clone();
-            self.fault("expected checkpoint", "origin", found, origin);
+            self.fault("expected checkpoint", "origin", found, &expected.origin);
         }
-        if root != expected_root {
-            self.fault(format_args!("head {size}"), "root", root, format_args!("{expected_root} (as given)"));
+        let root = self.tree.root();
+        if root != expected.root {
+            self.fault(format_args!("head {size}"), "root", root, format_args!("{} (as given)", expected.root));
+        }
+        if let Err(error) = self.keyring.open(&expected.origin, &note) {
+            self.fault("expected checkpoint", "note", error, "a checkpoint that this log signed");
         }
     }
 
@@ -465,7 +248,10 @@ impl Check {
         for (height, node) in heights.into_iter().zip(nodes) {
             self.tree.append_node(height, node).map_err(|error| format!("rest: {error}"))?;
         }
-        self.stage = if self.covered.is_some() { Stage::Proved } else { Stage::Rest };
+        if self.header.size > self.header.to {
+            self.compare_expected();
+        }
+        self.stage = if self.covered { Stage::Proved } else { Stage::Rest };
         Ok(())
     }
 
@@ -552,27 +338,6 @@ impl Check {
         Ok(())
     }
 
-    /// What is missing was erased by an entry, or left out on purpose, or it is a hole.
-    fn settle_missing(&mut self) {
-        if !self.header.payloads {
-            self.report.notes.push("inputs and records aren't in the file; their commitments are".into());
-            return;
-        }
-        for (seq, kind) in std::mem::take(&mut self.missing) {
-            // Nothing is erased before it is written: an early entry can't excuse what is missing later.
-            if self.erasures.iter().any(|(by, targets)| *by > seq && targets.contains(seq)) {
-                self.report.erased += 1;
-            } else {
-                self.fault(
-                    format_args!("payload {seq}"),
-                    kind.name(),
-                    "nothing",
-                    "the bytes that the entry binds, or an erasure",
-                );
-            }
-        }
-    }
-
     fn say_what_is_not_shown(&mut self, check: &ExportCheck) {
         let notes = &mut self.report.notes;
         if check.key.is_none() {
@@ -589,9 +354,9 @@ impl Check {
                  word"
                     .into(),
             ),
-            (Some(expected), false) => {
+            (Some((_, expected)), false) => {
                 let size = expected.size;
-                self.fault("expected checkpoint", "size", "no checkpoint of that size in the file", size);
+                self.fault("expected checkpoint", "size", "no checkpoint of that size in the file's range", size);
             }
             _ => {}
         }

@@ -54,6 +54,11 @@ pub(crate) async fn create(
     if decisions.is_empty() == data_subject.is_none() {
         return Err(Problem::invalid("decisions", "give either decisions or a data_subject"));
     }
+    let too_many = |count: usize| Problem::invalid("decisions", format!("{count}: at most {MOST} at a time"));
+    // Before any of them is looked up.
+    if decisions.len() > MOST {
+        return Err(too_many(decisions.len()));
+    }
     let tenant = caller.tenant();
     if retention::of(&app, tenant).await? == Retention::LegalHold {
         let detail = "a legal hold is in force: nothing may be erased before it is lifted (PUT /v1/retention)";
@@ -70,8 +75,7 @@ pub(crate) async fn create(
         targets.extend(app.store.decisions_about(tenant, subject).await?);
     }
     if targets.len() > MOST {
-        let detail = format!("{}: at most {MOST} at a time", targets.len());
-        return Err(Problem::invalid("decisions", detail));
+        return Err(too_many(targets.len()));
     }
     let draft = ChangeDraft {
         tenant: Some(tenant.to_owned()),

@@ -141,13 +141,13 @@ pub(crate) async fn consistency(
 /// A tile of hashes (C2SP tlog-tiles).
 pub(crate) async fn tile(
     State(app): State<SharedApp>,
-    Path((level, path)): Path<(u8, String)>,
+    Path((level, path)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     let (index, width) = place(&path)?;
     let missing = || Problem::not_found(format!("tile {level}/{path}"));
-    if level > 7 {
-        return Err(missing());
-    }
+    // Seven tile levels are 56 levels of a tree: more leaves than there will be.
+    let level =
+        level.parse().ok().filter(|number: &u8| *number < 7 && number.to_string() == level).ok_or_else(missing)?;
     let hashes = app.store.tile(TileId { level, index }, width).await?;
     if hashes.len() != width {
         return Err(missing());

@@ -112,13 +112,14 @@ impl Reader {
             return hashes.chunks(32).take(width).map(|hash| digest(hash, name)).collect();
         }
         let first = id.index.saturating_mul(TILE_WIDTH as u64);
+        let end = first.saturating_add(width as u64);
         let hashes: Vec<Vec<u8>> = if id.level == 0 {
             let query = sqlx::query_scalar("SELECT hash FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq");
-            query.bind(int(first)).bind(int(first + width as u64)).fetch_all(&self.pool).await.map_err(&failed)?
+            query.bind(int(first)).bind(int(end)).fetch_all(&self.pool).await.map_err(&failed)?
         } else {
             let query =
                 sqlx::query_scalar("SELECT hash FROM nodes WHERE level = ? AND idx >= ? AND idx < ? ORDER BY idx");
-            let query = query.bind(i64::from(id.level)).bind(int(first)).bind(int(first + width as u64));
+            let query = query.bind(i64::from(id.level)).bind(int(first)).bind(int(end));
             query.fetch_all(&self.pool).await.map_err(&failed)?
         };
         hashes.iter().map(|hash| digest(hash, name)).collect()

@@ -8,13 +8,13 @@ mod outside;
 mod read;
 mod state;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use assize_ledger::timestamp::Trust;
 use assize_ledger::{
-    Checkpoint, CheckpointError, Digest, Fault, Keyring, Link, Note, Outside, Report, Start, Tile, TileId, Timestamp,
-    Verifier, VerifierKey,
+    Checkpoint, CheckpointError, Digest, EntryRef, Fault, Keyring, Link, Note, Outside, Report, Start, Tile, TileId,
+    Timestamp, Verifier, VerifierKey,
 };
 use sqlx::Row as _;
 
@@ -93,13 +93,13 @@ impl Reader {
             report.notes.push(format!("the hash of entry {} was taken as stored", from - 1));
             report
                 .notes
-                .push("tree, tiles, heads, components and snapshots are checked from the beginning only".into());
+                .push("tree, tiles, heads, checkpoints, components, snapshots and what others outside confirmed are checked from the beginning only".into());
         }
         let given = options.checkpoint.as_ref().map(|note| Checkpoint::parse(note.text())).transpose();
         let given = given.map_err(|error| StoreError::Invalid { field: "checkpoint", detail: error.to_string() })?;
         let given = given.map(|checkpoint| (checkpoint.size, checkpoint.root));
         let expected: Vec<(u64, Digest)> = options.expected.into_iter().chain(given).collect();
-        let shared = Arc::new(Shared { seen: Seen { end, ..Seen::default() }, expected, keyring: Mutex::default() });
+        let shared = Arc::new(Shared { seen: Seen { size, ..Seen::default() }, expected, keyring: Mutex::default() });
         let mut batch = self.batch(from, end, whole).await;
         while let Some(current) = batch {
             let (next, shared) = (current.next, Arc::clone(&shared));
@@ -158,6 +158,7 @@ impl Reader {
             report.payloads = counts.payloads;
             report.erased = counts.erased;
         }
+        self.erasures_elsewhere(&shared.seen, from..end, report).await;
         check_erasures(&shared.seen, from..end, report);
         if whole {
             self.check_cosignatures(&options.witnesses, report).await;
@@ -166,6 +167,25 @@ impl Reader {
         }
         self.check_state(&shared.seen, from..end, whole, report).await;
         Ok(verifier.finish())
+    }
+
+    /// Reads the erasures that entries outside the range recorded of what lies in it.
+    async fn erasures_elsewhere(&self, seen: &Seen, range: std::ops::Range<u64>, report: &mut Report) {
+        let elsewhere: BTreeSet<u64> = match seen.erased.lock() {
+            Ok(erased) => erased.values().copied().filter(|by| !range.contains(by)).collect(),
+            Err(_) => return,
+        };
+        for by in elsewhere {
+            let bytes: Result<Option<Vec<u8>>, _> = sqlx::query_scalar("SELECT bytes FROM entries WHERE seq = ?")
+                .bind(int(by))
+                .fetch_optional(&self.pool)
+                .await;
+            // What can't be read names nothing: then its targets are faults.
+            let bytes = bytes.ok().flatten().unwrap_or_default();
+            if let Ok(entry) = EntryRef::decode(&bytes) {
+                check::details(by, &entry, seen, &mut report.faults);
+            }
+        }
     }
 
     /// How many entries there are: one more than the last `seq`.
@@ -227,7 +247,7 @@ impl Reader {
 /// What is gone was erased by an entry that names it; what such entries name is gone.
 fn check_erasures(seen: &Seen, range: std::ops::Range<u64>, report: &mut Report) {
     let (Ok(erased), Ok(erasures)) = (seen.erased.lock(), seen.erasures.lock()) else { return };
-    for (target, by) in erased.iter().filter(|(_, by)| range.contains(by)) {
+    for (target, by) in erased.iter() {
         if by <= target || !erasures.get(by).is_some_and(|targets| targets.contains(*target)) {
             let name = format_args!("erased {target}");
             let expected = format_args!("an erasure that names entry {target}");
@@ -254,12 +274,16 @@ fn check_erasures(seen: &Seen, range: std::ops::Range<u64>, report: &mut Report)
 
 /// Takes the key that an entry introduces, if it introduces one.
 fn introduce(shared: &Shared, seq: u64, report: &mut Report) {
-    let statement = shared.seen.statements.lock().ok().and_then(|mut statements| statements.remove(&seq));
-    let (Some(statement), Ok(mut keyring)) = (statement, shared.keyring.lock()) else { return };
+    let introduced = shared.seen.statements.lock().ok().and_then(|mut statements| statements.remove(&seq));
+    let (Some((subject, statement)), Ok(mut keyring)) = (introduced, shared.keyring.lock()) else { return };
     let origin = report.origin.as_deref().unwrap_or_default();
-    if let Err(error) = keyring.introduce(seq, origin, statement.as_bytes()) {
-        let name = format_args!("entry {seq}");
-        report.faults.push(Fault::new(seq, name, "facts.details.statement", error, "a key, signed by the one before"));
+    let name = format_args!("entry {seq}");
+    match keyring.introduce(seq, origin, statement.as_bytes()) {
+        Ok(key) => report.faults.compare((Some(seq), &name), "subject", &subject, &key.to_string()),
+        Err(error) => {
+            let expected = "a key, signed by the one before";
+            report.faults.push(Fault::new(seq, name, "facts.details.statement", error, expected));
+        }
     }
 }
 
