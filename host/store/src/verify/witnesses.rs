@@ -1,11 +1,10 @@
 //! Witnesses' signatures against the checkpoints that they are over.
 
 use assize_ledger::{Fault, Note, NoteSignature, Report, VerifierKey};
-use sqlx::AssertSqlSafe;
 
-use super::read::cells;
+use crate::db::query;
+use crate::read::Reader;
 use crate::record::Cell;
-use crate::sqlite::read::Reader;
 
 impl Reader {
     /// Every cosignature verifies with the key that is kept beside it. Whether that key is a witness to be trusted is for
@@ -13,7 +12,7 @@ impl Reader {
     pub(super) async fn check_cosignatures(&self, report: &mut Report) {
         let sql = "SELECT s.size, s.key, s.line, c.note FROM cosignatures s LEFT JOIN checkpoints c ON c.size = s.size \
                    ORDER BY s.size, s.key";
-        let rows = match sqlx::query(AssertSqlSafe(sql)).fetch_all(&self.pool).await {
+        let rows = match query(sql).fetch_all(&self.pool).await {
             Ok(rows) => rows,
             Err(error) => {
                 report.faults.push(Fault::new(None, "table cosignatures", "rows", error, "readable rows"));
@@ -21,7 +20,7 @@ impl Reader {
             }
         };
         for row in rows {
-            let cells = cells(&row);
+            let cells = row.into_cells();
             let name = cells.iter().take(2).map(ToString::to_string).collect::<Vec<_>>().join(" by ");
             let name = format!("cosignature of {name}");
             match cells.as_slice() {
