@@ -16,6 +16,7 @@ mod openapi;
 mod pipeline;
 mod problem;
 mod publish;
+mod reload;
 mod replay;
 mod retention;
 mod routes;

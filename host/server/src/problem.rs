@@ -158,6 +158,8 @@ impl From<StoreError> for Problem {
             | StoreError::InUse { .. }
             | StoreError::Origin { .. }
             | StoreError::Corrupt { .. }
+            | StoreError::Role { .. }
+            | StoreError::Unknown { .. }
             | StoreError::Storage { .. } => Self::internal(error),
         }
     }

@@ -52,7 +52,7 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError>
 pub(crate) async fn prepare(url: &str) -> Result<PgConnection, StoreError> {
     let options = options(url)?;
     let mut connection = connect(&options).await?;
-    if !complete(&mut connection).await? {
+    if !complete(&mut connection, &options).await? {
         let failed = |error| match error {
             sqlx::migrate::MigrateError::Execute(error) | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => {
                 refused(&options, "making the tables", error)
@@ -77,7 +77,7 @@ pub(crate) async fn writer(url: &str) -> Result<PgConnection, StoreError> {
 pub(crate) async fn readers(url: &str) -> Result<PgPool, StoreError> {
     let options = options(url)?;
     let mut connection = connect(&options).await?;
-    let complete = complete(&mut connection).await?;
+    let complete = complete(&mut connection, &options).await?;
     become_role(&mut connection, VERIFIER, &options).await?;
     drop(connection.close().await);
     if !complete {
@@ -94,19 +94,19 @@ pub(crate) async fn readers(url: &str) -> Result<PgPool, StoreError> {
 }
 
 /// Whether every migration of this version was applied.
-async fn complete(connection: &mut PgConnection) -> Result<bool, StoreError> {
-    let failed = storage("reading the schema's version");
+async fn complete(connection: &mut PgConnection, options: &PgConnectOptions) -> Result<bool, StoreError> {
+    let failed = |error| refused(options, "reading the schema's version", error);
     let there: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
         .fetch_one(&mut *connection)
         .await
-        .map_err(&failed)?;
+        .map_err(failed)?;
     if !there {
         return Ok(false);
     }
     let newest: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
         .fetch_one(connection)
         .await
-        .map_err(&failed)?;
+        .map_err(failed)?;
     Ok(newest >= MIGRATIONS.iter().map(|migration| migration.version).max())
 }
 

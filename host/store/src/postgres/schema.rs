@@ -22,15 +22,17 @@ const HEAD: &str = "SELECT h.size, n.size, encode(h.hash, 'hex'), encode(n.hash,
 
 pub(crate) async fn check(pool: &Pool, report: &mut Report) {
     let rows = read(pool, UNGUARDED, "triggers", report).await;
-    for cells in rows.into_iter().map(Row::into_cells) {
-        if let [table, trigger] = cells.as_slice() {
+    for row in rows {
+        if let (Ok(table), Ok(trigger)) = (row.try_get::<String>(0), row.try_get::<String>(1)) {
             let name = format_args!("table {table}");
             report.faults.push(Fault::new(None, name, format_args!("trigger {trigger}"), "none", "enabled always"));
         }
     }
     let rows = read(pool, MISPLACED, "time", report).await;
-    for cells in rows.into_iter().map(Row::into_cells) {
-        if let [name, found, expected] = cells.as_slice() {
+    for row in rows {
+        if let (Ok(name), Ok(found), Ok(expected)) =
+            (row.try_get::<String>(0), row.try_get::<i64>(1), row.try_get::<i64>(2))
+        {
             report.faults.push(Fault::new(None, name, "time", found, expected));
         }
     }
