@@ -10,10 +10,10 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::append::{ChangeDraft, DecisionDraft, Outcome};
-use crate::sqlite::open;
-use crate::sqlite::read::Reader;
-use crate::sqlite::sequencer::{DecisionRequest, Request, Sequencer};
-use crate::{StoreError, seal};
+use crate::read::Reader;
+use crate::sequencer::{DecisionRequest, Request, Sequencer};
+use crate::writer::Writer;
+use crate::{StoreError, postgres, seal, sqlite};
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -61,7 +61,23 @@ impl Store {
     /// # Errors
     /// [`StoreError::Missing`] when there is none.
     pub async fn open_read_only(dir: &Path) -> Result<Reader, StoreError> {
-        Reader::open(&open::database(dir)).await
+        Reader::open(&sqlite::open::database(dir)).await
+    }
+
+    /// Opens the PostgreSQL database at `url` beside other hosts, or makes its tables and begins the log `origin`.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; [`StoreError::Role`] when the tables have to be made, and the user may not.
+    pub async fn open_postgres(url: &str, origin: &str) -> Result<Self, StoreError> {
+        Options::default().open_postgres(url, origin).await
+    }
+
+    /// Opens the PostgreSQL database at `url` for reading alone. Makes no tables.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when there are none.
+    pub async fn open_postgres_read_only(url: &str) -> Result<Reader, StoreError> {
+        Reader::open_postgres(url).await
     }
 
     /// Records a decision with all that belongs to it; answers once that is durable.
@@ -170,13 +186,23 @@ impl Drop for Announced {
 impl Options {
     /// As [`Store::open`], with these options.
     pub async fn open(&self, dir: &Path, origin: &str) -> Result<Store, StoreError> {
-        let lock = open::lock(dir)?;
-        let path = open::database(dir);
+        let writer = Writer::Sqlite(Box::new(sqlite::Writer::open(dir, self.max_bytes).await?));
+        let reader = Reader::open(&sqlite::open::database(dir)).await?;
+        self.start(writer, reader, origin).await
+    }
+
+    /// As [`Store::open_postgres`], with these options.
+    pub async fn open_postgres(&self, url: &str, origin: &str) -> Result<Store, StoreError> {
+        let writer = Writer::Postgres(Box::new(postgres::Writer::open(url).await?));
+        let reader = Reader::open_postgres(url).await?;
+        self.start(writer, reader, origin).await
+    }
+
+    async fn start(&self, writer: Writer, reader: Reader, origin: &str) -> Result<Store, StoreError> {
         let halt_epoch = Arc::new(AtomicU64::new(0));
         let announced = Arc::new(AtomicUsize::new(0));
-        let (origin, epoch, coming) = (origin.to_owned(), Arc::clone(&halt_epoch), Arc::clone(&announced));
-        let sequencer = Sequencer::start(path.clone(), self.max_bytes, origin, lock, epoch, coming).await?;
-        let reader = Reader::open(&path).await?;
+        let (epoch, coming) = (Arc::clone(&halt_epoch), Arc::clone(&announced));
+        let sequencer = Sequencer::start(writer, origin.to_owned(), epoch, coming).await?;
         let limit = self.queue.max(1);
         let (queue, requests) = mpsc::channel(limit);
         let sequencer = Mutex::new(Some(tokio::spawn(sequencer.run(requests))));

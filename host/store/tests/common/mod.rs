@@ -1,6 +1,9 @@
 //! Cases to record, as a server would make them.
 #![allow(dead_code, clippy::unwrap_used, clippy::missing_panics_doc)]
 
+pub(crate) mod database;
+pub(crate) mod postgres;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

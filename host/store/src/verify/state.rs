@@ -1,60 +1,35 @@
 //! What isn't in the order of the ledger: the file itself, content by its hash, and what is in force.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::ops::Range;
 
 use assize_ledger::{Digest, Fault, Report};
 use serde_json::Value;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
+use sqlx::AssertSqlSafe;
 
-use super::read::cells;
-use crate::StoreError;
 use crate::check::Seen;
+use crate::db::{Pool, Row, int, query, query_scalar};
+use crate::read::Reader;
 use crate::record::{Cell, SHAPES, Shape};
-use crate::sqlite::open::{MIGRATIONS, migrate};
-use crate::sqlite::read::Reader;
-use crate::sqlite::{int, storage};
-
-const SCHEMA: &str = "SELECT type || ' ' || name, tbl_name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name";
+use crate::{postgres, sqlite};
 
 impl Reader {
-    /// Whether the file is a database as `SQLite` and this version make it.
-    pub(super) async fn check_file(&self, report: &mut Report) {
-        match sqlx::query_scalar::<_, String>("PRAGMA integrity_check(100)").fetch_all(&self.pool).await {
-            Ok(lines) => {
-                for line in lines.iter().filter(|line| *line != "ok") {
-                    report.faults.push(Fault::new(None, "database", "integrity_check", line, "ok"));
-                }
+    /// Whether the database is as this version makes it.
+    pub(super) async fn check_database(&self, report: &mut Report) {
+        let migrations = match &self.pool {
+            Pool::Sqlite(_) => {
+                sqlite::schema::check(&self.pool, report).await;
+                &sqlite::open::MIGRATIONS
             }
-            Err(error) => report.faults.push(Fault::new(None, "database", "integrity_check", error, "ok")),
-        }
-        let (found, expected) = match (self.schema().await, pristine_schema().await) {
-            (Ok(found), Ok(expected)) => (found, expected),
-            (found, expected) => {
-                for error in [found.err(), expected.err()].into_iter().flatten() {
-                    report.faults.push(Fault::new(None, "database", "schema", error, "a readable schema"));
-                }
-                return;
+            Pool::Postgres(_) => {
+                postgres::schema::check(&self.pool, report).await;
+                &postgres::open::MIGRATIONS
             }
         };
-        for name in found.keys().chain(expected.keys()).collect::<HashSet<_>>() {
-            let (found, expected) = (found.get(name), expected.get(name));
-            if found != expected {
-                let text = |sql: Option<&String>| sql.map_or("nothing".to_owned(), |sql| sql.trim().to_owned());
-                report.faults.push(Fault::new(
-                    None,
-                    "database",
-                    format_args!("schema of {name}"),
-                    text(found),
-                    text(expected),
-                ));
-            }
-        }
-        let applied = sqlx::query("SELECT version, checksum, success FROM _sqlx_migrations ORDER BY version");
+        let applied = query("SELECT version, checksum, success FROM _sqlx_migrations ORDER BY version");
         let applied = applied.fetch_all(&self.pool).await;
-        let applied: Vec<Vec<Cell>> = applied.iter().flatten().map(cells).collect();
-        for (n, migration) in MIGRATIONS.iter().enumerate() {
+        let applied: Vec<Vec<Cell>> = applied.into_iter().flatten().map(Row::into_cells).collect();
+        for (n, migration) in migrations.iter().enumerate() {
             let expected = [Cell::Int(migration.version), Cell::Blob(migration.checksum.to_vec()), Cell::Int(1)];
             if applied.get(n).map(Vec::as_slice) != Some(&expected) {
                 let found = applied.get(n).into_iter().flatten().map(Cell::to_string).collect::<Vec<_>>().join(", ");
@@ -63,11 +38,6 @@ impl Reader {
                 report.faults.push(Fault::new(None, name, "version, checksum, success", found, expected));
             }
         }
-    }
-
-    async fn schema(&self) -> Result<BTreeMap<String, String>, StoreError> {
-        let rows = sqlx::query_as(SCHEMA).fetch_all(&self.pool).await.map_err(storage("reading the schema"))?;
-        Ok(by_name(rows))
     }
 
     /// Everything that is told by entries but kept elsewhere.
@@ -86,7 +56,7 @@ impl Reader {
         for Shape { table, columns, .. } in SHAPES {
             let sql =
                 format!("SELECT seq, at, {} FROM {table} WHERE seq >= ? AND seq < ? ORDER BY seq", columns.join(", "));
-            let query = sqlx::query(AssertSqlSafe(sql)).bind(int(range.start)).bind(int(range.end));
+            let query = query(AssertSqlSafe(sql)).bind(int(range.start)).bind(int(range.end));
             let rows = match query.fetch_all(&self.pool).await {
                 Ok(rows) => rows,
                 Err(error) => {
@@ -96,7 +66,7 @@ impl Reader {
             };
             for row in rows {
                 report.components += 1;
-                let cells = cells(&row);
+                let cells = row.into_cells();
                 let mut cells = cells.iter();
                 let (seq, at) = (cells.next(), cells.next());
                 let seq =
@@ -132,8 +102,7 @@ impl Reader {
 
     /// Content hashes to its key, and what is named is there.
     async fn check_content(&self, seen: &Seen, report: &mut Report) {
-        let snapshots =
-            self.hashed("snapshot", "SELECT hash, bytes FROM snapshots WHERE rowid = ?", "snapshots", report);
+        let snapshots = self.hashed("snapshot", "hash, bytes", "snapshots", report);
         let snapshots = snapshots.await;
         let named = seen.snapshots.lock().map(|named| named.clone()).unwrap_or_default();
         for hash in named.difference(&snapshots) {
@@ -141,9 +110,8 @@ impl Reader {
         }
         // Packages first: what is published meanwhile adds its component too.
         let packages: Result<Vec<Vec<u8>>, _> =
-            sqlx::query_scalar("SELECT DISTINCT digest FROM packages").fetch_all(&self.pool).await;
-        let sql = "SELECT digest, bytes, size FROM components WHERE rowid = ?";
-        let components = self.hashed("component", sql, "components", report).await;
+            query_scalar("SELECT DISTINCT digest FROM packages").fetch_all(&self.pool).await;
+        let components = self.hashed("component", "digest, bytes, size", "components", report).await;
         for digest in packages.iter().flatten().filter_map(|digest| Digest::try_from(digest.as_slice()).ok()) {
             if !components.contains(&digest) {
                 report.faults.push(Fault::new(
@@ -158,10 +126,15 @@ impl Reader {
     }
 
     /// Hashes the content of a table, one row at a time; the keys whose content is right.
-    async fn hashed(&self, what: &str, one: &'static str, table: &'static str, report: &mut Report) -> HashSet<Digest> {
+    async fn hashed(&self, what: &str, columns: &str, table: &str, report: &mut Report) -> HashSet<Digest> {
         let mut right = HashSet::new();
-        let places: Vec<i64> =
-            match sqlx::query_scalar(AssertSqlSafe(format!("SELECT rowid FROM {table}"))).fetch_all(&self.pool).await {
+        // By the place of the row and not by its key: what was altered may not be found by that any more.
+        let (place, at) = match &self.pool {
+            Pool::Sqlite(_) => ("CAST(rowid AS TEXT)", "rowid = CAST(? AS INTEGER)"),
+            Pool::Postgres(_) => ("CAST(ctid AS TEXT)", "ctid = CAST(? AS TID)"),
+        };
+        let places: Vec<String> =
+            match query_scalar(AssertSqlSafe(format!("SELECT {place} FROM {table}"))).fetch_all(&self.pool).await {
                 Ok(places) => places,
                 Err(error) => {
                     report.faults.push(Fault::new(None, format_args!("table {table}"), "rows", error, "readable rows"));
@@ -170,7 +143,8 @@ impl Reader {
             };
         for place in places {
             report.components += 1;
-            let row = match sqlx::query(one).bind(place).fetch_one(&self.pool).await {
+            let one = AssertSqlSafe(format!("SELECT {columns} FROM {table} WHERE {at}"));
+            let row = match query(one).bind(&place).fetch_one(&self.pool).await {
                 Ok(row) => row,
                 Err(error) => {
                     let name = format_args!("{what} in row {place}");
@@ -178,7 +152,7 @@ impl Reader {
                     continue;
                 }
             };
-            let cells = cells(&row);
+            let cells = row.into_cells();
             let bytes = if let Some(Cell::Blob(bytes)) = cells.get(1) { bytes.as_slice() } else { &[] };
             let digest = Digest::of(bytes);
             let key = cells.first().cloned().unwrap_or(Cell::Null);
@@ -233,9 +207,9 @@ impl Reader {
             tables.map(|table| (table, "seq", format!("SELECT seq FROM {table} WHERE seq < 0 OR seq > {last}"))),
         );
         for (table, field, sql) in queries {
-            match sqlx::query(AssertSqlSafe(sql)).fetch_all(&self.pool).await {
+            match query(AssertSqlSafe(sql)).fetch_all(&self.pool).await {
                 Ok(rows) => {
-                    for place in rows.iter().filter_map(|row| row.try_get::<i64, _>(0).ok()) {
+                    for place in rows.iter().filter_map(|row| row.try_get::<i64>(0).ok()) {
                         let name = format_args!("row {place} of {table}");
                         report.faults.push(Fault::new(None, name, field, place, "a place in the ledger"));
                     }
@@ -246,25 +220,12 @@ impl Reader {
             }
         }
         let newest = format!("SELECT (SELECT max(size) FROM heads), {last} + 1");
-        if let Ok((head, size)) =
-            sqlx::query_as::<_, (Option<i64>, Option<i64>)>(AssertSqlSafe(newest)).fetch_one(&self.pool).await
+        if let Ok(row) = query(AssertSqlSafe(newest)).fetch_one(&self.pool).await
+            && let (Ok(head), Ok(size)) = (row.try_get::<Option<i64>>(0), row.try_get::<Option<i64>>(1))
             && head != size
         {
             let (head, size) = (head.unwrap_or(0), size.unwrap_or(0));
             report.faults.push(Fault::new(None, format_args!("head {head}"), "size", head, size));
         }
     }
-}
-
-fn by_name(rows: Vec<(String, String, String)>) -> BTreeMap<String, String> {
-    rows.into_iter().map(|(name, table, sql)| (name, format!("{table}: {sql}"))).collect()
-}
-
-/// The schema that the migrations make.
-async fn pristine_schema() -> Result<BTreeMap<String, String>, StoreError> {
-    let options = SqliteConnectOptions::new().in_memory(true).disable_statement_logging();
-    let mut connection = options.connect().await.map_err(storage("making a schema to compare with"))?;
-    migrate(&mut connection).await?;
-    let rows = sqlx::query_as(SCHEMA).fetch_all(&mut connection).await;
-    Ok(by_name(rows.map_err(storage("reading the schema"))?))
 }

@@ -7,26 +7,23 @@
 mod change;
 mod erasure;
 mod keys;
+mod rows;
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use assize_ledger::{Digest, Draft, Head, Tile};
-use sqlx::{AssertSqlSafe, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use self::keys::Keys;
-use super::checkpoint::Checkpointer;
-use super::insert::{self, Inserts, NewEntry, Transaction};
-use super::{open, proofs, storage};
-use crate::StoreError;
 use crate::append::{Appended, ChangeDraft, Idempotency, Outcome};
+use crate::db::{query_scalar, storage};
 use crate::seal::{Payload, SealedDecision};
+use crate::writer::{Ending, NewEntry, Writer};
+use crate::{StoreError, read};
 
 /// Requests in a group at most: enough to make the disk's answer cheap, few enough not to keep the first one waiting.
 const GROUP: usize = 256;
@@ -64,12 +61,8 @@ pub(crate) struct DecisionRequest {
 }
 
 pub(crate) struct Sequencer {
-    path: PathBuf,
-    max_bytes: Option<u64>,
+    writer: Writer,
     origin: String,
-    /// Held for as long as anything may be written.
-    _lock: File,
-    connection: Option<SqliteConnection>,
     /// None after a failure, until it was read again: what was appended in memory may not be in the database.
     head: Option<Head>,
     snapshots: HashSet<Digest>,
@@ -77,9 +70,7 @@ pub(crate) struct Sequencer {
     /// Requests that are being prepared or wait, see [`crate::Store::announce`].
     announced: Arc<AtomicUsize>,
     poisoned: Option<StoreError>,
-    inserts: Inserts,
-    checkpointer: Checkpointer,
-    /// Bytes that the last group put into the WAL.
+    /// Bytes of the last group.
     committed: u64,
     /// When the last commit succeeded, unless one failed since.
     proven: Option<Instant>,
@@ -102,6 +93,8 @@ struct Group {
     keys: Keys,
     snapshots: Vec<Digest>,
     halt_epoch: u64,
+    /// Whether something in force changes.
+    changed: bool,
     /// Bytes of its entries and payloads.
     bytes: u64,
     /// One for each request that asks for an entry, in order.
@@ -110,46 +103,35 @@ struct Group {
 
 impl Sequencer {
     pub(crate) async fn start(
-        path: PathBuf,
-        max_bytes: Option<u64>,
+        mut writer: Writer,
         origin: String,
-        lock: File,
         halt_epoch: Arc<AtomicU64>,
         announced: Arc<AtomicUsize>,
     ) -> Result<Self, StoreError> {
-        let mut connection = open::writer(&path, max_bytes).await?;
-        open::migrate(&mut connection).await?;
-        proofs::complete_nodes(&mut connection).await?;
-        if let Some(found) = open::origin(&mut connection).await?
-            && found != origin
-        {
-            return Err(StoreError::Origin { found, expected: origin });
-        }
-        let head = open::head(&mut connection, &origin).await?;
-        let known: Vec<Vec<u8>> = sqlx::query_scalar("SELECT hash FROM snapshots")
-            .fetch_all(&mut connection)
+        let belongs = |found: Option<String>| match found {
+            Some(found) if found != origin => Err(StoreError::Origin { found, expected: origin.clone() }),
+            _ => Ok(()),
+        };
+        belongs(read::origin(writer.reading()?).await?)?;
+        let known: Vec<Vec<u8>> = query_scalar("SELECT hash FROM snapshots")
+            .fetch_all(writer.reading()?)
             .await
             .map_err(storage("reading snapshots"))?;
         let snapshots = known.iter().filter_map(|hash| Digest::try_from(hash.as_slice()).ok()).collect();
-        let inserts = Inserts::new();
-        let checkpointer = Checkpointer::start(&path).await?;
         let mut sequencer = Self {
-            path,
-            max_bytes,
-            origin,
-            _lock: lock,
-            connection: Some(connection),
-            head: Some(head),
+            writer,
+            origin: origin.clone(),
+            head: None,
             snapshots,
             halt_epoch,
             announced,
             poisoned: None,
-            inserts,
-            checkpointer,
             committed: 0,
             proven: None,
         };
         sequencer.open_log().await?;
+        // Another host may have opened it meanwhile.
+        belongs(read::origin(sequencer.writer.reading()?).await?)?;
         Ok(sequencer)
     }
 
@@ -163,11 +145,7 @@ impl Sequencer {
             }
             self.serve(std::mem::replace(&mut requests, Vec::with_capacity(GROUP))).await;
         }
-        let database = self.checkpointer.stop().await;
-        if let Some(connection) = self.connection.take() {
-            open::close(connection).await;
-        }
-        drop(database);
+        self.writer.close().await;
     }
 
     /// Waits a moment for requests that were announced, so that a group is worth its commit.
@@ -247,10 +225,7 @@ impl Sequencer {
                 }
             }
         }
-        // Nobody waits for this any more.
-        if let Some(writer) = &mut self.connection {
-            self.checkpointer.committed(std::mem::take(&mut self.committed), writer).await;
-        }
+        self.writer.answered(std::mem::take(&mut self.committed)).await;
     }
 
     async fn answer_probes(&mut self, replies: Vec<oneshot::Sender<Result<(), StoreError>>>) {
@@ -265,41 +240,49 @@ impl Sequencer {
         }
     }
 
-    /// Commits something that no record knows of, and looks whether there is room for more than that.
     async fn probe(&mut self) -> Result<(), StoreError> {
-        if let Some(poisoned) = self.poisoned.clone().or_else(|| self.checkpointer.poisoned()) {
+        if let Some(poisoned) = self.poisoned() {
             return Err(poisoned);
         }
-        let (mut connection, head) = self.ready().await?;
-        let number = head.size() & 0xffff;
-        let sql = format!("BEGIN IMMEDIATE; PRAGMA user_version = {number}; COMMIT;");
-        let written = sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await;
-        let written = written.map(drop).map_err(storage("trying to write"));
-        if written.is_err() {
-            drop(sqlx::query("ROLLBACK").execute(&mut connection).await);
+        let epoch = self.halt_epoch.load(Ordering::SeqCst);
+        let written = match self.writer.begin(self.head.take(), &self.origin, epoch).await {
+            Ok((head, _)) => {
+                let written = self.writer.probe(&head).await;
+                self.head = Some(head);
+                written
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &written {
+            self.failed(error).await;
         }
-        (self.connection, self.head) = (Some(connection), Some(head));
-        if let Err(error @ StoreError::Poisoned { .. }) = &written {
+        written
+    }
+
+    fn poisoned(&self) -> Option<StoreError> {
+        self.poisoned.clone().or_else(|| self.writer.poisoned())
+    }
+
+    async fn failed(&mut self, error: &StoreError) {
+        self.proven = None;
+        if let StoreError::Poisoned { .. } = error {
             self.poisoned = Some(error.clone());
         }
-        written.and_then(|()| open::room(&self.path))
+        self.writer.undo().await;
     }
 
     /// One transaction. On an error nothing of it is stored.
     async fn commit(&mut self, work: Vec<Work>, kept: Kept) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
-        if let Some(poisoned) = self.poisoned.clone().or_else(|| self.checkpointer.poisoned()) {
+        if let Some(poisoned) = self.poisoned() {
             return Err(poisoned);
         }
-        let (mut connection, head) = self.ready().await?;
-        let written = self.transaction(&mut connection, head, work, kept).await;
-        match written {
+        match self.transaction(work, kept).await {
             Ok(group) => {
                 self.committed += group.bytes;
                 // A group of repeated or refused requests writes nothing, and so proves nothing.
                 if group.bytes > 0 {
                     self.proven = Some(Instant::now());
                 }
-                self.connection = Some(connection);
                 self.head = Some(group.head);
                 self.snapshots.extend(group.snapshots);
                 // Published before the stop is answered: whoever reads the epoch after that reads the new one.
@@ -307,88 +290,59 @@ impl Sequencer {
                 Ok(group.outcomes)
             }
             Err(error) => {
-                self.proven = None;
-                if let StoreError::Poisoned { .. } = error {
-                    self.poisoned = Some(error.clone());
-                }
-                // SQLite has rolled back already after some errors; then this one fails, and that is all right. The next
-                // group reads the head again, on a new connection if this one is beyond use.
-                if sqlx::query("ROLLBACK").execute(&mut connection).await.is_ok()
-                    || sqlx::query("SELECT 1").execute(&mut connection).await.is_ok()
-                {
-                    self.connection = Some(connection);
-                }
+                self.failed(&error).await;
                 Err(error)
             }
         }
     }
 
-    /// The connection and the head, read again after a failure.
-    async fn ready(&mut self) -> Result<(SqliteConnection, Head), StoreError> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => open::writer(&self.path, self.max_bytes).await?,
-        };
-        let head = match self.head.take() {
-            Some(head) => head,
-            None => match open::head(&mut connection, &self.origin).await {
-                Ok(head) => head,
-                Err(error) => {
-                    self.connection = Some(connection);
-                    return Err(error);
-                }
-            },
-        };
-        Ok((connection, head))
-    }
-
-    async fn transaction(
-        &self,
-        connection: &mut SqliteConnection,
-        head: Head,
-        work: Vec<Work>,
-        kept: Kept,
-    ) -> Result<Group, StoreError> {
+    async fn transaction(&mut self, work: Vec<Work>, kept: Kept) -> Result<Group, StoreError> {
+        let epoch = self.halt_epoch.load(Ordering::SeqCst);
+        // What is looked up from here on still holds at the commit: nobody else can write before it.
+        let (head, halt_epoch) = self.writer.begin(self.head.take(), &self.origin, epoch).await?;
         let before = head.size();
-        // Nobody else writes, so what is looked up before the transaction begins still holds in it.
         let mut group = Group {
             head,
             tiles: Vec::new(),
             decisions: Vec::with_capacity(work.len()),
-            keys: keys::known(connection, &work).await?,
+            keys: keys::known(self.writer.reading()?, &work).await?,
             snapshots: Vec::new(),
-            halt_epoch: self.halt_epoch.load(Ordering::SeqCst),
+            halt_epoch,
+            changed: false,
             bytes: 0,
             outcomes: Vec::with_capacity(work.len()),
         };
-        let mut transaction = Transaction::new(connection);
         for (hash, bytes) in kept.snapshots {
             // Its hash was compared before it was queued, so it can't be refused.
-            drop(self.snapshot(&mut transaction, &mut group, hash, Some(bytes)).await?);
+            drop(self.snapshot(&mut group, hash, Some(bytes)).await?);
         }
         for (size, note) in kept.checkpoints {
-            insert::checkpoint(transaction.begun().await?, size, &note).await?;
+            rows::checkpoint(self.writer.writing().await?, size, &note).await?;
         }
         for (size, key, line) in kept.cosignatures {
-            insert::cosignature(transaction.begun().await?, size, key, line).await?;
+            rows::cosignature(self.writer.writing().await?, size, key, line).await?;
         }
         for work in work {
             let outcome = match work {
-                Work::Decision(decision) => self.decide(&mut transaction, &mut group, *decision).await?,
-                Work::Change(change) => self.change(transaction.begun().await?, &mut group, *change).await?,
+                Work::Decision(decision) => self.decide(&mut group, *decision).await?,
+                Work::Change(change) => self.change(&mut group, *change).await?,
             };
             group.outcomes.push(outcome);
         }
-        let (decisions, tiles) = (std::mem::take(&mut group.decisions), std::mem::take(&mut group.tiles));
-        let head = (group.head.size() > before).then_some(&group.head);
-        self.inserts.commit(transaction, decisions, tiles, head).await?;
+        let ending = Ending {
+            decisions: std::mem::take(&mut group.decisions),
+            tiles: std::mem::take(&mut group.tiles),
+            head: (group.head.size() > before).then_some(&group.head),
+            halt_epoch: group.halt_epoch,
+            changed: group.changed,
+        };
+        self.writer.commit(ending).await?;
         Ok(group)
     }
 
     /// Gives a decision its place. The outer error is the group's, the inner one its own.
     async fn decide(
-        &self,
-        transaction: &mut Transaction<'_>,
+        &mut self,
         group: &mut Group,
         request: DecisionRequest,
     ) -> Result<Result<Outcome, StoreError>, StoreError> {
@@ -409,7 +363,10 @@ impl Sequencer {
         if halt_epoch < group.halt_epoch {
             return Ok(Err(StoreError::Stale { judged: halt_epoch, current: group.halt_epoch }));
         }
-        if let Err(error) = self.snapshot(transaction, group, decision.facts.snapshot, snapshot).await? {
+        if let Err(error) = self.writer.holds(decision.texts(&id)) {
+            return Ok(Err(error));
+        }
+        if let Err(error) = self.snapshot(group, decision.facts.snapshot, snapshot).await? {
             return Ok(Err(error));
         }
         let sealed = match group.head.append(draft) {
@@ -426,8 +383,7 @@ impl Sequencer {
 
     /// Adds a snapshot unless it is known. The outer error is the group's, the inner one the request's.
     async fn snapshot(
-        &self,
-        transaction: &mut Transaction<'_>,
+        &mut self,
         group: &mut Group,
         hash: Digest,
         bytes: Option<Arc<[u8]>>,
@@ -435,13 +391,22 @@ impl Sequencer {
         if self.snapshots.contains(&hash) || group.snapshots.contains(&hash) {
             return Ok(Ok(()));
         }
-        let Some(bytes) = bytes else { return Ok(Err(StoreError::NotFound { subject: format!("snapshot {hash}") })) };
+        let Some(bytes) = bytes else {
+            // Another host may have added it.
+            let known = query_scalar("SELECT count(*) FROM snapshots WHERE hash = ?").bind(hash.as_bytes().as_slice());
+            let known: i64 = known.fetch_one(self.writer.reading()?).await.map_err(storage("looking up a snapshot"))?;
+            if known == 0 {
+                return Ok(Err(StoreError::NotFound { subject: format!("snapshot {hash}") }));
+            }
+            group.snapshots.push(hash);
+            return Ok(Ok(()));
+        };
         let found = Digest::of(&bytes);
         if found != hash {
             let detail = format!("hashes to {found}, not {hash}");
             return Ok(Err(StoreError::Invalid { field: "snapshot", detail }));
         }
-        insert::snapshot(transaction.begun().await?, hash.as_bytes(), &bytes).await?;
+        rows::snapshot(self.writer.writing().await?, hash.as_bytes(), &bytes).await?;
         group.snapshots.push(hash);
         Ok(Ok(()))
     }

@@ -1,13 +1,12 @@
 //! Reading rows as they are, whatever has become of them.
 
 use assize_ledger::{Fault, Faults};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Decode, Row as _, Sqlite, TypeInfo as _, ValueRef as _};
+use sqlx::AssertSqlSafe;
 
 use crate::check::{DECISION, EFFECT, ENTRY, Row, SEALED, SUBJECT};
+use crate::db::{self, int, query};
+use crate::read::Reader;
 use crate::record::Cell;
-use crate::sqlite::int;
-use crate::sqlite::read::Reader;
 
 /// Entries in a batch: with payloads of some KB, a few MB.
 const BATCH: u64 = 2_048;
@@ -78,9 +77,9 @@ impl Reader {
     /// Entries by place, not by range: a place far off costs no more than one nearby.
     async fn entries_of(&self, from: u64, end: u64, faults: &mut Faults) -> Vec<(u64, Vec<Cell>)> {
         let sql = format!("SELECT {} FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?", ENTRY.join(", "));
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(int(from)).bind(int(end)).bind(int(BATCH));
+        let query = query(AssertSqlSafe(sql)).bind(int(from)).bind(int(end)).bind(int(BATCH));
         match query.fetch_all(&self.pool).await {
-            Ok(rows) => rows.iter().filter_map(place).collect(),
+            Ok(rows) => rows.into_iter().filter_map(place).collect(),
             Err(_) => self.one_by_one("entries", &ENTRY, from..end.min(from + BATCH), faults).await,
         }
     }
@@ -96,9 +95,9 @@ impl Reader {
         let (columns_sql, key) = (columns.join(", "), columns.first().copied().unwrap_or_default());
         let order = if table == "effects" { "seq, n" } else { key };
         let sql = format!("SELECT {columns_sql} FROM {table} WHERE {key} >= ? AND {key} < ? ORDER BY {order}");
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(int(range.start)).bind(int(range.end));
+        let query = query(AssertSqlSafe(sql)).bind(int(range.start)).bind(int(range.end));
         match query.fetch_all(&self.pool).await {
-            Ok(rows) => rows.iter().filter_map(place).collect(),
+            Ok(rows) => rows.into_iter().filter_map(place).collect(),
             Err(_) => self.one_by_one(table, columns, range, faults).await,
         }
     }
@@ -115,9 +114,9 @@ impl Reader {
         let sql = format!("SELECT {} FROM {table} WHERE {key} = ?", columns.join(", "));
         let mut found = Vec::new();
         for seq in range.clone().take(usize::try_from(2 * BATCH).unwrap_or(usize::MAX)) {
-            let query = sqlx::query(AssertSqlSafe(sql.as_str())).bind(int(seq));
+            let query = query(AssertSqlSafe(sql.clone())).bind(int(seq));
             match query.fetch_all(&self.pool).await {
-                Ok(rows) => found.extend(rows.iter().filter_map(place)),
+                Ok(rows) => found.extend(rows.into_iter().filter_map(place)),
                 Err(error) => {
                     let record = format_args!("row {seq} of {table}");
                     faults.push(Fault::new(seq, record, key, error, "a readable row"));
@@ -148,33 +147,11 @@ fn take(
 }
 
 /// A row's place, which is its first column, and all of its cells.
-fn place(row: &SqliteRow) -> Option<(u64, Vec<Cell>)> {
-    let cells = cells(row);
+fn place(row: db::Row) -> Option<(u64, Vec<Cell>)> {
+    let cells = row.into_cells();
     match cells.first() {
         // Places are integers by the table's type; negative ones are looked for apart.
         Some(Cell::Int(place)) => Some((u64::try_from(*place).ok()?, cells)),
         _ => None,
     }
-}
-
-/// A row as it is.
-pub(super) fn cells(row: &SqliteRow) -> Vec<Cell> {
-    (0..row.len()).map(|at| cell(row, at).unwrap_or(Cell::Null)).collect()
-}
-
-fn cell(row: &SqliteRow, at: usize) -> Option<Cell> {
-    let value = row.try_get_raw(at).ok()?;
-    if value.is_null() {
-        return Some(Cell::Null);
-    }
-    let kind = value.type_info().name().to_owned();
-    Some(match kind.as_str() {
-        "INTEGER" => Cell::Int(<i64 as Decode<Sqlite>>::decode(value).ok()?),
-        "REAL" => Cell::Real(<f64 as Decode<Sqlite>>::decode(value).ok()?),
-        "TEXT" => {
-            let bytes = <Vec<u8> as Decode<Sqlite>>::decode(value).ok()?;
-            String::from_utf8(bytes).map_or_else(|error| Cell::Broken(error.into_bytes()), Cell::Text)
-        }
-        _ => Cell::Blob(<Vec<u8> as Decode<Sqlite>>::decode(value).ok()?),
-    })
 }

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::{Row as _, SqliteConnection};
-
 use crate::StoreError;
-use crate::sqlite::{int, storage};
+use crate::db::{On, int, query, storage};
 
 /// Those of the targets that hold something still. Refused where one isn't a decision of the tenant.
 pub(super) async fn open_targets(
-    connection: &mut SqliteConnection,
+    mut on: On<'_>,
     owner: &str,
     targets: &BTreeSet<u64>,
 ) -> Result<Result<BTreeSet<u64>, StoreError>, StoreError> {
@@ -18,8 +16,8 @@ pub(super) async fn open_targets(
         "SELECT e.target FROM decisions d LEFT JOIN erased e ON e.target = d.seq WHERE d.seq = ? AND d.tenant = ?";
     let mut open = BTreeSet::new();
     for &target in targets {
-        let query = sqlx::query(sql).bind(int(target)).bind(owner);
-        let Some(row) = query.fetch_optional(&mut *connection).await.map_err(&failed)? else {
+        let query = query(sql).bind(int(target)).bind(owner);
+        let Some(row) = query.fetch_optional(on.again()).await.map_err(&failed)? else {
             return Ok(Err(StoreError::NotFound { subject: format!("decision of entry {target}") }));
         };
         let erased: Option<i64> = row.try_get(0).map_err(&failed)?;
@@ -31,11 +29,7 @@ pub(super) async fn open_targets(
 }
 
 /// Erases what the targets' entries bind. The freed pages are overwritten (`secure_delete`).
-pub(super) async fn erase(
-    connection: &mut SqliteConnection,
-    seq: u64,
-    targets: &BTreeSet<u64>,
-) -> Result<(), StoreError> {
+pub(super) async fn erase(mut on: On<'_>, seq: u64, targets: &BTreeSet<u64>) -> Result<(), StoreError> {
     const STEPS: [&str; 5] = [
         "INSERT INTO erased (target, seq) VALUES (?1, ?2)",
         "UPDATE sealed SET input_salt = NULL, input = NULL, record_salt = NULL, record = NULL WHERE seq = ?1 AND ?2 >= 0",
@@ -45,10 +39,12 @@ pub(super) async fn erase(
          WHERE seq = ?1 AND ?2 >= 0",
         "DELETE FROM data_subjects WHERE seq = ?1 AND ?2 >= 0",
     ];
+    // In PostgreSQL the first step brings the others about: its host may only add rows.
+    let steps = if let On::Postgres(_) = on { 1 } else { STEPS.len() };
     for &target in targets {
-        for sql in STEPS {
-            let query = sqlx::query(sql).bind(int(target)).bind(int(seq));
-            query.execute(&mut *connection).await.map_err(storage("erasing a payload"))?;
+        for sql in STEPS.into_iter().take(steps) {
+            let query = query(sql).bind(int(target)).bind(int(seq));
+            query.execute(on.again()).await.map_err(storage("erasing a payload"))?;
         }
     }
     Ok(())

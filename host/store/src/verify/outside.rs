@@ -2,11 +2,10 @@
 
 use assize_ledger::timestamp::{Trust, verify};
 use assize_ledger::{Digest, Fault, Note, NoteSignature, Outside, Report, Timestamp, VerifierKey};
-use sqlx::AssertSqlSafe;
 
-use super::read::cells;
+use crate::db::{Row, query};
+use crate::read::Reader;
 use crate::record::Cell;
-use crate::sqlite::read::Reader;
 
 impl Reader {
     /// Every cosignature verifies with the key that is kept beside it. Whether that key is a witness to be trusted is for
@@ -79,8 +78,8 @@ impl Reader {
     }
 
     async fn all(&self, sql: &'static str, table: &str, report: &mut Report) -> Vec<Vec<Cell>> {
-        match sqlx::query(AssertSqlSafe(sql)).fetch_all(&self.pool).await {
-            Ok(rows) => rows.iter().map(cells).collect(),
+        match query(sql).fetch_all(&self.pool).await {
+            Ok(rows) => rows.into_iter().map(Row::into_cells).collect(),
             Err(error) => {
                 report.faults.push(Fault::new(None, format_args!("table {table}"), "rows", error, "readable rows"));
                 Vec::new()

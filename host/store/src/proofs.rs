@@ -2,34 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use assize_ledger::tree::{Plan, TILE_WIDTH, Tiles};
-use assize_ledger::{Digest, ProofError, Tile, TileId, proof};
-use sqlx::{Row as _, SqliteConnection};
-
-use super::read::Reader;
-use super::{insert, int, storage};
 use crate::StoreError;
+use crate::db::{Row, int, query, query_scalar, storage};
+use crate::read::Reader;
 use crate::rows::{CheckpointRow, LogKeyRow};
+use assize_ledger::tree::{Plan, TILE_WIDTH, Tiles};
+use assize_ledger::{Digest, ProofError, TileId, proof};
 
 impl Reader {
     /// The newest checkpoint; none before the first.
     pub async fn checkpoint(&self) -> Result<Option<CheckpointRow>, StoreError> {
         let sql = "SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1";
-        let row =
-            sqlx::query(sql).fetch_optional(&self.pool).await.map_err(storage("reading the newest checkpoint"))?;
+        let row = query(sql).fetch_optional(&self.pool).await.map_err(storage("reading the newest checkpoint"))?;
         row.as_ref().map(checkpoint).transpose()
     }
 
     /// The first checkpoint of at least this size.
     pub async fn checkpoint_from(&self, size: u64) -> Result<Option<CheckpointRow>, StoreError> {
-        let query = sqlx::query("SELECT size, note FROM checkpoints WHERE size >= ? ORDER BY size LIMIT 1");
+        let query = query("SELECT size, note FROM checkpoints WHERE size >= ? ORDER BY size LIMIT 1");
         let row = query.bind(int(size)).fetch_optional(&self.pool).await.map_err(storage("reading a checkpoint"))?;
         row.as_ref().map(checkpoint).transpose()
     }
 
     /// Checkpoints from this size on, the smallest first.
     pub async fn checkpoints(&self, from: u64, limit: u32) -> Result<Vec<CheckpointRow>, StoreError> {
-        let query = sqlx::query("SELECT size, note FROM checkpoints WHERE size >= ? ORDER BY size LIMIT ?");
+        let query = query("SELECT size, note FROM checkpoints WHERE size >= ? ORDER BY size LIMIT ?");
         let query = query.bind(int(from)).bind(i64::from(limit));
         let rows = query.fetch_all(&self.pool).await.map_err(storage("listing checkpoints"))?;
         rows.iter().map(checkpoint).collect()
@@ -37,13 +34,16 @@ impl Reader {
 
     /// Witnesses' signature lines over the checkpoint of this size, with their keys.
     pub async fn cosignatures(&self, size: u64) -> Result<Vec<(String, String)>, StoreError> {
-        let query = sqlx::query_as("SELECT key, line FROM cosignatures WHERE size = ? ORDER BY key").bind(int(size));
-        query.fetch_all(&self.pool).await.map_err(storage("reading cosignatures"))
+        let failed = storage("reading cosignatures");
+        let query = query("SELECT key, line FROM cosignatures WHERE size = ? ORDER BY key").bind(int(size));
+        let rows = query.fetch_all(&self.pool).await.map_err(&failed)?;
+        let line = |row: &Row| Ok((row.try_get(0).map_err(&failed)?, row.try_get(1).map_err(&failed)?));
+        rows.iter().map(line).collect()
     }
 
     /// The largest checkpoint that a witness with this key signed; 0 for none.
     pub async fn cosigned_by(&self, key: &str) -> Result<u64, StoreError> {
-        let query = sqlx::query_scalar("SELECT max(size) FROM cosignatures WHERE key = ?").bind(key);
+        let query = query_scalar("SELECT max(size) FROM cosignatures WHERE key = ?").bind(key);
         let size: Option<i64> = query.fetch_one(&self.pool).await.map_err(storage("reading cosignatures"))?;
         Ok(size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default())
     }
@@ -52,9 +52,9 @@ impl Reader {
     pub async fn log_keys(&self) -> Result<Vec<LogKeyRow>, StoreError> {
         let sql = "SELECT k.seq, k.key, e.bytes FROM log_keys k JOIN entries e ON e.seq = k.seq ORDER BY k.seq";
         let failed = storage("listing the log's keys");
-        let rows = sqlx::query(sql).fetch_all(&self.pool).await.map_err(&failed)?;
-        let key = |row: &sqlx::sqlite::SqliteRow| {
-            let seq = u64::try_from(row.try_get::<i64, _>(0).map_err(&failed)?).unwrap_or(u64::MAX);
+        let rows = query(sql).fetch_all(&self.pool).await.map_err(&failed)?;
+        let key = |row: &Row| {
+            let seq = u64::try_from(row.try_get::<i64>(0).map_err(&failed)?).unwrap_or(u64::MAX);
             Ok(LogKeyRow { seq, key: row.try_get(1).map_err(&failed)?, entry: row.try_get(2).map_err(&failed)? })
         };
         rows.iter().map(key).collect()
@@ -62,7 +62,7 @@ impl Reader {
 
     /// The hash of an entry, which is its leaf hash; none if there is no such entry.
     pub async fn entry_hash(&self, seq: u64) -> Result<Option<Digest>, StoreError> {
-        let query = sqlx::query_scalar("SELECT hash FROM entries WHERE seq = ?").bind(int(seq));
+        let query = query_scalar("SELECT hash FROM entries WHERE seq = ?").bind(int(seq));
         let hash: Option<Vec<u8>> =
             query.fetch_optional(&self.pool).await.map_err(storage("reading an entry's hash"))?;
         hash.map(|hash| digest(&hash, || format!("entry {seq}"))).transpose()
@@ -104,21 +104,19 @@ impl Reader {
     pub async fn tile(&self, id: TileId, width: usize) -> Result<Vec<Digest>, StoreError> {
         let failed = storage("reading a tile");
         let name = || format!("tile {}/{}", id.level, id.index);
-        if width == TILE_WIDTH {
-            let query = sqlx::query_scalar("SELECT hashes FROM tiles WHERE level = ? AND idx = ?");
-            let query = query.bind(i64::from(id.level)).bind(int(id.index));
-            let full: Option<Vec<u8>> = query.fetch_optional(&self.pool).await.map_err(&failed)?;
-            if let Some(hashes) = full {
-                return hashes.chunks(32).map(|hash| digest(hash, name)).collect();
-            }
+        // One row, where there may be 256 others that lie far apart.
+        let query = query_scalar("SELECT hashes FROM tiles WHERE level = ? AND idx = ?");
+        let query = query.bind(i64::from(id.level)).bind(int(id.index));
+        let full: Option<Vec<u8>> = query.fetch_optional(&self.pool).await.map_err(&failed)?;
+        if let Some(hashes) = full {
+            return hashes.chunks(32).take(width).map(|hash| digest(hash, name)).collect();
         }
         let first = id.index.saturating_mul(TILE_WIDTH as u64);
         let hashes: Vec<Vec<u8>> = if id.level == 0 {
-            let query = sqlx::query_scalar("SELECT hash FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq");
+            let query = query_scalar("SELECT hash FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq");
             query.bind(int(first)).bind(int(first + width as u64)).fetch_all(&self.pool).await.map_err(&failed)?
         } else {
-            let query =
-                sqlx::query_scalar("SELECT hash FROM nodes WHERE level = ? AND idx >= ? AND idx < ? ORDER BY idx");
+            let query = query_scalar("SELECT hash FROM nodes WHERE level = ? AND idx >= ? AND idx < ? ORDER BY idx");
             let query = query.bind(i64::from(id.level)).bind(int(first)).bind(int(first + width as u64));
             query.fetch_all(&self.pool).await.map_err(&failed)?
         };
@@ -140,38 +138,12 @@ impl Reader {
     }
 }
 
-fn checkpoint(row: &sqlx::sqlite::SqliteRow) -> Result<CheckpointRow, StoreError> {
+fn checkpoint(row: &Row) -> Result<CheckpointRow, StoreError> {
     let failed = storage("reading a checkpoint");
-    let size = row.try_get::<i64, _>(0).map_err(&failed)?;
+    let size = row.try_get::<i64>(0).map_err(&failed)?;
     Ok(CheckpointRow { size: u64::try_from(size).unwrap_or(u64::MAX), note: row.try_get(1).map_err(&failed)? })
 }
 
 fn digest(bytes: &[u8], record: impl Fn() -> String) -> Result<Digest, StoreError> {
     Digest::try_from(bytes).map_err(|error| StoreError::Corrupt { record: record(), detail: error.to_string() })
-}
-
-/// Adds the nodes of full tiles that an earlier version stored without them.
-pub(crate) async fn complete_nodes(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    let failed = storage("completing the tree's nodes");
-    let sql = "SELECT t.level, t.idx, t.hashes FROM tiles t WHERE NOT EXISTS \
-               (SELECT 1 FROM nodes n WHERE n.level = t.level + 1 AND n.idx = t.idx)";
-    // In the order of writing there is none missing before one that is there: the count tells without looking at each.
-    let missing: bool = sqlx::query_scalar("SELECT (SELECT count(*) FROM tiles) > (SELECT count(*) FROM nodes)")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(&failed)?;
-    if !missing {
-        return Ok(());
-    }
-    let rows = sqlx::query(sql).fetch_all(&mut *connection).await.map_err(&failed)?;
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await.map_err(&failed)?;
-    for row in rows {
-        let level: i64 = row.try_get(0).map_err(&failed)?;
-        let index: i64 = row.try_get(1).map_err(&failed)?;
-        let (Ok(level), Ok(index)) = (u8::try_from(level), u64::try_from(index)) else { continue };
-        let tile = Tile { id: TileId { level, index }, hashes: row.try_get(2).map_err(&failed)? };
-        insert::node(connection, &tile).await?;
-    }
-    sqlx::query("COMMIT").execute(connection).await.map_err(&failed)?;
-    Ok(())
 }

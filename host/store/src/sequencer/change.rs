@@ -2,23 +2,27 @@
 //!
 //! Changes are rare, so each is looked up and written by itself, within the group's transaction.
 
-use assize_ledger::{AdministrativeFacts, Digest, Draft, EntryKind, Targets, Timestamp};
-use sqlx::SqliteConnection;
+use std::sync::atomic::Ordering;
 
-use super::{Group, Sequencer, erasure};
+use super::{Group, Sequencer, erasure, rows};
 use crate::StoreError;
 use crate::append::{Change, ChangeDraft, Outcome};
+use crate::db::{On, int, query_scalar, storage};
 use crate::record::ChangeRow;
 use crate::seal::Payload;
-use crate::sqlite::{insert, int, storage};
+use crate::writer::{Ending, NewEntry};
+use assize_ledger::{AdministrativeFacts, Digest, Draft, EntryKind, Targets, Timestamp};
 
 impl Sequencer {
     /// Writes the first entry of a new log.
     pub(super) async fn open_log(&mut self) -> Result<(), StoreError> {
-        if self.head.as_ref().is_none_or(|head| head.size() > 0) {
+        let (mut head, halt_epoch) = self.writer.begin(None, &self.origin, 0).await?;
+        if head.size() > 0 {
+            self.halt_epoch.store(halt_epoch, Ordering::SeqCst);
+            self.head = Some(head);
+            self.writer.undo().await;
             return Ok(());
         }
-        let (mut connection, mut head) = self.ready().await?;
         let facts = AdministrativeFacts::default();
         let invalid = |error: serde_json::Error| StoreError::Invalid { field: "facts", detail: error.to_string() };
         let sealed = head.append(Draft {
@@ -29,37 +33,30 @@ impl Sequencer {
             input: None,
             record: None,
         })?;
-        let entry = insert::NewEntry {
-            sealed,
-            kind: EntryKind::LogOpened.to_string(),
-            subject: self.origin.clone(),
-            tenant: String::new(),
-            payload: Payload::default(),
-        };
-        let mut transaction = insert::Transaction::new(&mut connection);
-        self.inserts.entry(transaction.begun().await?, entry).await?;
-        self.inserts.commit(transaction, Vec::new(), Vec::new(), Some(&head)).await?;
-        self.connection = Some(connection);
+        let (kind, tenant) = (EntryKind::LogOpened.to_string(), String::new());
+        let subject = self.origin.clone();
+        self.writer.entry(NewEntry { sealed, kind, subject, tenant, payload: Payload::default() }).await?;
+        let (decisions, tiles) = (Vec::new(), Vec::new());
+        self.writer.commit(Ending { decisions, tiles, head: Some(&head), halt_epoch, changed: false }).await?;
         self.head = Some(head);
         Ok(())
     }
 
     /// Gives a change its place. The outer error is the group's, the inner one its own.
     pub(super) async fn change(
-        &self,
-        connection: &mut SqliteConnection,
+        &mut self,
         group: &mut Group,
         draft: ChangeDraft,
     ) -> Result<Result<Outcome, StoreError>, StoreError> {
         let ChangeDraft { tenant, time, mut details, confidential, input, mut change } = draft;
         let owner = tenant.clone().unwrap_or_default();
         if let Change::Erase { targets, .. } = &mut change {
-            *targets = match erasure::open_targets(connection, &owner, targets).await? {
+            *targets = match erasure::open_targets(self.writer.reading()?, &owner, targets).await? {
                 Ok(left) => left,
                 Err(error) => return Ok(Err(error)),
             };
         }
-        let digest = match admit(connection, &owner, &change).await? {
+        let digest = match admit(self.writer.reading()?, &owner, &change).await? {
             Admitted::New(digest) => digest,
             Admitted::Known(existing) => return Ok(Ok(Outcome::Existing(existing))),
             Admitted::Refused(error) => return Ok(Err(error)),
@@ -75,6 +72,9 @@ impl Sequencer {
             details.insert("role".to_owned(), role.clone());
         }
         let row = ChangeRow::new(&owner, &change, digest);
+        if let Err(error) = self.writer.holds(row.texts()) {
+            return Ok(Err(error));
+        }
         let record = row.record(confidential);
         let subject = record.subject().unwrap_or_default();
         let facts = AdministrativeFacts { tenant, subject_digest: record.digest(), details };
@@ -92,17 +92,18 @@ impl Sequencer {
             Err(error) => return Ok(Err(error.into())),
         };
         let (entry, appended) = group.take(sealed, kind.as_str(), subject, owner, payload);
-        self.inserts.entry(connection, entry).await?;
-        insert::change(connection, row, appended.time, appended.seq).await?;
+        self.writer.entry(entry).await?;
+        rows::change(self.writer.writing().await?, row, appended.time, appended.seq).await?;
         if let Change::Publish { component, .. } = &change {
-            insert::component(connection, digest.as_bytes(), component).await?;
+            rows::component(self.writer.writing().await?, digest.as_bytes(), component).await?;
         }
         if let Change::Erase { targets, .. } = &change {
-            erasure::erase(connection, appended.seq, targets).await?;
+            erasure::erase(self.writer.writing().await?, appended.seq, targets).await?;
         }
         if change.halts() {
             group.halt_epoch += 1;
         }
+        group.changed = true;
         Ok(Ok(Outcome::Appended(appended)))
     }
 }
@@ -116,17 +117,17 @@ enum Admitted {
     Refused(StoreError),
 }
 
-async fn admit(connection: &mut SqliteConnection, owner: &str, change: &Change) -> Result<Admitted, StoreError> {
+async fn admit(mut on: On<'_>, owner: &str, change: &Change) -> Result<Admitted, StoreError> {
     let failed = storage("looking up what is in force");
     Ok(match change {
         Change::Publish { name, version, component, .. } => {
             let given = Digest::of(component);
             let found: Option<Vec<u8>> =
-                sqlx::query_scalar("SELECT digest FROM packages WHERE tenant = ? AND name = ? AND version = ?")
+                query_scalar("SELECT digest FROM packages WHERE tenant = ? AND name = ? AND version = ?")
                     .bind(owner)
                     .bind(name)
                     .bind(version)
-                    .fetch_optional(connection)
+                    .fetch_optional(on)
                     .await
                     .map_err(&failed)?;
             match found.map(|found| Digest::try_from(found.as_slice())) {
@@ -146,13 +147,13 @@ async fn admit(connection: &mut SqliteConnection, owner: &str, change: &Change) 
         }
         Change::Activation { package, version, .. } => {
             // The tenant's own package hides the host's of the same name.
-            let found: Option<Vec<u8>> = sqlx::query_scalar(
+            let found: Option<Vec<u8>> = query_scalar(
                 "SELECT digest FROM packages WHERE tenant IN (?, '') AND name = ? AND version = ? ORDER BY tenant DESC",
             )
             .bind(owner)
             .bind(package)
             .bind(version)
-            .fetch_optional(connection)
+            .fetch_optional(on)
             .await
             .map_err(&failed)?;
             match found.and_then(|found| Digest::try_from(found.as_slice()).ok()) {
@@ -161,19 +162,19 @@ async fn admit(connection: &mut SqliteConnection, owner: &str, change: &Change) 
             }
         }
         Change::Policy { scope, version, .. } => {
-            let newest = sqlx::query_scalar("SELECT max(version) FROM policies WHERE tenant = ? AND scope = ?");
-            let newest: Option<i64> = newest.bind(owner).bind(scope).fetch_one(connection).await.map_err(&failed)?;
+            let newest = query_scalar("SELECT max(version) FROM policies WHERE tenant = ? AND scope = ?");
+            let newest: Option<i64> = newest.bind(owner).bind(scope).fetch_one(on).await.map_err(&failed)?;
             next_version("policy", scope, newest, *version)
         }
         Change::System { id, version, .. } => {
-            let newest = sqlx::query_scalar("SELECT max(version) FROM systems WHERE tenant = ? AND id = ?");
-            let newest: Option<i64> = newest.bind(owner).bind(id).fetch_one(connection).await.map_err(&failed)?;
+            let newest = query_scalar("SELECT max(version) FROM systems WHERE tenant = ? AND id = ?");
+            let newest: Option<i64> = newest.bind(owner).bind(id).fetch_one(on).await.map_err(&failed)?;
             next_version("system", id, newest, *version)
         }
         Change::Key { id, hash, .. } => {
-            let taken = sqlx::query_scalar("SELECT count(*) FROM keys WHERE id = ? OR hash = ?");
+            let taken = query_scalar("SELECT count(*) FROM keys WHERE id = ? OR hash = ?");
             let taken = taken.bind(id).bind(hash.as_bytes().as_slice());
-            let taken: i64 = taken.fetch_one(connection).await.map_err(&failed)?;
+            let taken: i64 = taken.fetch_one(on).await.map_err(&failed)?;
             if taken == 0 {
                 Admitted::New(*hash)
             } else {
@@ -181,8 +182,8 @@ async fn admit(connection: &mut SqliteConnection, owner: &str, change: &Change) 
             }
         }
         Change::LogKey { key } => {
-            let known = sqlx::query_scalar("SELECT count(*) FROM log_keys WHERE key = ?").bind(key);
-            let known: i64 = known.fetch_one(connection).await.map_err(&failed)?;
+            let known = query_scalar("SELECT count(*) FROM log_keys WHERE key = ?").bind(key);
+            let known: i64 = known.fetch_one(on).await.map_err(&failed)?;
             if known == 0 { Admitted::New(Digest::ZERO) } else { Admitted::Known(key.clone()) }
         }
         Change::Erase { id, targets, .. } if targets.is_empty() => Admitted::Known(id.clone()),
@@ -190,11 +191,10 @@ async fn admit(connection: &mut SqliteConnection, owner: &str, change: &Change) 
             Admitted::New(Digest::ZERO)
         }
         Change::KeyRevoked { id } => {
-            let known =
-                sqlx::query_scalar("SELECT count(*) FROM keys WHERE id = ? AND tenant = ?").bind(id).bind(owner);
-            let known: i64 = known.fetch_one(&mut *connection).await.map_err(&failed)?;
-            let revoked = sqlx::query_scalar("SELECT count(*) FROM key_revocations WHERE id = ?").bind(id);
-            let revoked: i64 = revoked.fetch_one(connection).await.map_err(&failed)?;
+            let known = query_scalar("SELECT count(*) FROM keys WHERE id = ? AND tenant = ?").bind(id).bind(owner);
+            let known: i64 = known.fetch_one(on.again()).await.map_err(&failed)?;
+            let revoked = query_scalar("SELECT count(*) FROM key_revocations WHERE id = ?").bind(id);
+            let revoked: i64 = revoked.fetch_one(on).await.map_err(&failed)?;
             match (known, revoked) {
                 (0, _) => Admitted::Refused(StoreError::NotFound { subject: format!("key {id}") }),
                 (_, 0) => Admitted::New(Digest::ZERO),

@@ -16,13 +16,12 @@ use assize_ledger::{
     Checkpoint, CheckpointError, Digest, Fault, Keyring, Link, Note, Outside, Report, Start, Tile, TileId, Timestamp,
     Verifier, VerifierKey,
 };
-use sqlx::Row as _;
 
 use self::read::Batch;
-use super::read::Reader;
-use super::{int, storage};
 use crate::StoreError;
 use crate::check::{self, Seen};
+use crate::db::{int, query, query_scalar, storage};
+use crate::read::Reader;
 use crate::record::{Cell, hex};
 
 /// Which part of the ledger to check, and against what.
@@ -87,7 +86,7 @@ impl Reader {
         let whole = from == 0;
         let mut verifier = self.begin(from).await?;
         if whole {
-            self.check_file(verifier.report_mut()).await;
+            self.check_database(verifier.report_mut()).await;
         } else {
             let report = verifier.report_mut();
             report.notes.push(format!("the hash of entry {} was taken as stored", from - 1));
@@ -172,7 +171,7 @@ impl Reader {
     async fn size(&self) -> Result<u64, StoreError> {
         let failed = storage("reading the end of the ledger");
         let last: Option<i64> =
-            sqlx::query_scalar("SELECT max(seq) FROM entries").fetch_one(&self.pool).await.map_err(failed)?;
+            query_scalar("SELECT max(seq) FROM entries").fetch_one(&self.pool).await.map_err(failed)?;
         Ok(last.and_then(|last| u64::try_from(last).ok()).map_or(0, |last| last.saturating_add(1)))
     }
 
@@ -180,7 +179,7 @@ impl Reader {
         let origin = self.origin().await.ok().flatten();
         let Some(before) = from.checked_sub(1) else { return Ok(Verifier::new(Start::Genesis, origin)) };
         let failed = storage("reading the entry before the range");
-        let row = sqlx::query("SELECT hash, time FROM entries WHERE seq = ?").bind(int(before));
+        let row = query("SELECT hash, time FROM entries WHERE seq = ?").bind(int(before));
         let row = row.fetch_one(&self.pool).await.map_err(&failed)?;
         let (hash, time): (Vec<u8>, i64) = (row.try_get(0).map_err(&failed)?, row.try_get(1).map_err(&failed)?);
         let corrupt = |detail: String| StoreError::Corrupt { record: format!("entry {before}"), detail };
@@ -193,10 +192,10 @@ impl Reader {
     /// Compares the tiles that entries filled with those that are stored.
     async fn check_tiles(&self, verifier: &mut Verifier, tiles: Vec<Tile>) {
         for Tile { id: TileId { level, index }, hashes } in tiles {
-            let query = sqlx::query_scalar("SELECT hashes FROM tiles WHERE level = ? AND idx = ?");
+            let query = query_scalar("SELECT hashes FROM tiles WHERE level = ? AND idx = ?");
             let query = query.bind(i64::from(level)).bind(int(index));
             let stored: Result<Option<Vec<u8>>, _> = query.fetch_optional(&self.pool).await;
-            let node = sqlx::query_scalar("SELECT hash FROM nodes WHERE level = ? AND idx = ?");
+            let node = query_scalar("SELECT hash FROM nodes WHERE level = ? AND idx = ?");
             let node: Result<Option<Vec<u8>>, _> =
                 node.bind(i64::from(level) + 1).bind(int(index)).fetch_optional(&self.pool).await;
             let report = verifier.report_mut();

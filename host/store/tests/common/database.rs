@@ -1,0 +1,67 @@
+//! Where a test keeps its store.
+
+use std::sync::Arc;
+
+use assize_store::{Options, Reader, Store, StoreError};
+
+use super::ORIGIN;
+use super::postgres::Server;
+
+/// A database of its own: a file, or one of a PostgreSQL server in the tests that `postgres.rs` takes in once more.
+pub(crate) enum Database {
+    Sqlite(tempfile::TempDir),
+    Postgres { server: Arc<Server>, url: String },
+}
+
+impl Database {
+    /// None where PostgreSQL is meant and isn't installed.
+    pub(crate) fn new() -> Option<Self> {
+        if module_path!().starts_with("postgres::") { Self::postgres() } else { Some(Self::sqlite()) }
+    }
+
+    pub(crate) fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn postgres() -> Option<Self> {
+        let server = Server::shared()?;
+        let url = server.database();
+        Some(Self::Postgres { server, url })
+    }
+
+    pub(crate) async fn open(&self) -> Store {
+        self.open_with(&Options::default(), ORIGIN).await.unwrap()
+    }
+
+    pub(crate) async fn open_with(&self, options: &Options, origin: &str) -> Result<Store, StoreError> {
+        match self {
+            Self::Sqlite(dir) => options.open(dir.path(), origin).await,
+            Self::Postgres { url, .. } => options.open_postgres(url, origin).await,
+        }
+    }
+
+    /// Whether these bytes are stored anywhere: in the file, or for PostgreSQL in a payload that can be read.
+    pub(crate) fn holds(&self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Sqlite(dir) => {
+                let files = std::fs::read_dir(dir.path()).unwrap();
+                files
+                    .map(|file| std::fs::read(file.unwrap().path()).unwrap())
+                    .any(|file| file.windows(bytes.len()).any(|at| at == bytes))
+            }
+            Self::Postgres { server, url } => {
+                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                let sql =
+                    format!("SELECT count(*) FROM sealed WHERE '\\x{hex}' IN (input_salt, input, record_salt, record)");
+                server.run(url, &sql) != "0"
+            }
+        }
+    }
+
+    pub(crate) async fn reader(&self) -> Result<Reader, StoreError> {
+        match self {
+            Self::Sqlite(dir) => Store::open_read_only(dir.path()).await,
+            Self::Postgres { url, .. } => Store::open_postgres_read_only(url).await,
+        }
+    }
+}

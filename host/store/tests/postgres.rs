@@ -1,0 +1,9 @@
+//! The tests of the store once more, on PostgreSQL.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+#[path = "append.rs"]
+mod append;
+#[path = "erasure.rs"]
+mod erasure;
+#[path = "proofs.rs"]
+mod proofs;
