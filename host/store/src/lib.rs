@@ -21,6 +21,7 @@
 //! | `effects[]` | `binding`, `kind`, `body` (the same JSON bytes as [`EffectDraft::body`]) |
 
 mod append;
+mod changes;
 mod check;
 mod db;
 mod error;
@@ -38,6 +39,7 @@ mod verify;
 mod writer;
 
 pub use append::{Appended, Change, ChangeDraft, DecisionDraft, EffectDraft, Idempotency, Outcome, SystemEvent};
+pub use changes::Changes;
 pub use error::StoreError;
 pub use read::Reader;
 pub use rows::{

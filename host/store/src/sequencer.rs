@@ -11,7 +11,7 @@ mod rows;
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use assize_ledger::{Digest, Draft, Head, Tile};
@@ -20,9 +20,10 @@ use tokio::time::{Instant, timeout_at};
 
 use self::keys::Keys;
 use crate::append::{Appended, ChangeDraft, Idempotency, Outcome};
+use crate::changes::Others;
 use crate::db::{query_scalar, storage};
 use crate::seal::{Payload, SealedDecision};
-use crate::writer::{Ending, NewEntry, Writer};
+use crate::writer::{Begun, Ending, NewEntry, Writer};
 use crate::{StoreError, read};
 
 /// Requests in a group at most: enough to make the disk's answer cheap, few enough not to keep the first one waiting.
@@ -66,7 +67,7 @@ pub(crate) struct Sequencer {
     /// None after a failure, until it was read again: what was appended in memory may not be in the database.
     head: Option<Head>,
     snapshots: HashSet<Digest>,
-    halt_epoch: Arc<AtomicU64>,
+    others: Arc<Others>,
     /// Requests that are being prepared or wait, see [`crate::Store::announce`].
     announced: Arc<AtomicUsize>,
     poisoned: Option<StoreError>,
@@ -92,6 +93,8 @@ struct Group {
     /// Decisions by tenant and key: those stored before, and those of this group.
     keys: Keys,
     snapshots: Vec<Digest>,
+    /// The halt epoch that it began with, and the one that it is at.
+    began: u64,
     halt_epoch: u64,
     /// Whether something in force changes.
     changed: bool,
@@ -105,7 +108,7 @@ impl Sequencer {
     pub(crate) async fn start(
         mut writer: Writer,
         origin: String,
-        halt_epoch: Arc<AtomicU64>,
+        others: Arc<Others>,
         announced: Arc<AtomicUsize>,
     ) -> Result<Self, StoreError> {
         let belongs = |found: Option<String>| match found {
@@ -123,7 +126,7 @@ impl Sequencer {
             origin: origin.clone(),
             head: None,
             snapshots,
-            halt_epoch,
+            others,
             announced,
             poisoned: None,
             committed: 0,
@@ -244,8 +247,7 @@ impl Sequencer {
         if let Some(poisoned) = self.poisoned() {
             return Err(poisoned);
         }
-        let epoch = self.halt_epoch.load(Ordering::SeqCst);
-        let written = match self.writer.begin(self.head.take(), &self.origin, epoch).await {
+        let written = match self.begin().await {
             Ok((head, _)) => {
                 let written = self.writer.probe(&head).await;
                 self.head = Some(head);
@@ -286,7 +288,7 @@ impl Sequencer {
                 self.head = Some(group.head);
                 self.snapshots.extend(group.snapshots);
                 // Published before the stop is answered: whoever reads the epoch after that reads the new one.
-                self.halt_epoch.store(group.halt_epoch, Ordering::SeqCst);
+                self.others.committed(group.began, group.halt_epoch);
                 Ok(group.outcomes)
             }
             Err(error) => {
@@ -296,10 +298,19 @@ impl Sequencer {
         }
     }
 
+    /// Where the next group goes on, and from which halt epoch.
+    async fn begin(&mut self) -> Result<(Head, u64), StoreError> {
+        let known = self.others.halt_epoch();
+        let Begun { head, halt_epoch, changed } = self.writer.begin(self.head.take(), &self.origin, known).await?;
+        if changed {
+            self.others.changed(halt_epoch);
+        }
+        Ok((head, halt_epoch))
+    }
+
     async fn transaction(&mut self, work: Vec<Work>, kept: Kept) -> Result<Group, StoreError> {
-        let epoch = self.halt_epoch.load(Ordering::SeqCst);
         // What is looked up from here on still holds at the commit: nobody else can write before it.
-        let (head, halt_epoch) = self.writer.begin(self.head.take(), &self.origin, epoch).await?;
+        let (head, halt_epoch) = self.begin().await?;
         let before = head.size();
         let mut group = Group {
             head,
@@ -307,6 +318,7 @@ impl Sequencer {
             decisions: Vec::with_capacity(work.len()),
             keys: keys::known(self.writer.reading()?, &work).await?,
             snapshots: Vec::new(),
+            began: halt_epoch,
             halt_epoch,
             changed: false,
             bytes: 0,

@@ -3,13 +3,16 @@
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use assize_ledger::Digest;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::append::{ChangeDraft, DecisionDraft, Outcome};
+use crate::changes::{Changes, Others};
+use crate::db::Pool;
+use crate::postgres::Listener;
 use crate::read::Reader;
 use crate::sequencer::{DecisionRequest, Request, Sequencer};
 use crate::writer::Writer;
@@ -41,8 +44,10 @@ struct Inner {
     reader: Reader,
     queue: mpsc::Sender<Request>,
     limit: usize,
-    halt_epoch: Arc<AtomicU64>,
+    others: Arc<Others>,
     announced: Arc<AtomicUsize>,
+    /// Where there may be other hosts.
+    _listener: Option<Listener>,
     sequencer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -133,12 +138,26 @@ impl Store {
         self.ask(Request::Probe).await?
     }
 
-    /// How many emergency stops were recorded since the store was opened.
+    /// How many emergency stops were recorded: in a directory, since the store was opened.
     ///
     /// A decision carries the epoch that was read *before* the kill switch was looked at, and a stop is set in memory
     /// *before* it is appended: then no decision that was judged without the stop is recorded after it.
+    ///
+    /// Where several hosts share a database, it counts the stops that this host is known to have loaded
+    /// ([`Store::applied`]): a decision that was judged without another host's stop is [`StoreError::Stale`].
     pub fn halt_epoch(&self) -> u64 {
-        self.inner.halt_epoch.load(Ordering::SeqCst)
+        self.inner.others.halt_epoch()
+    }
+
+    /// Changes that other hosts made of what is in force; none where there can't be others. Whoever sees one loads what is
+    /// in force, then tells [`Store::applied`].
+    pub fn changes(&self) -> watch::Receiver<Changes> {
+        self.inner.others.watch()
+    }
+
+    /// Everything in force was loaded after these changes were seen: from here on, decisions carry their halt epoch.
+    pub fn applied(&self, changes: Changes) {
+        self.inner.others.applied(changes);
     }
 
     /// Tells the sequencer that a request is being prepared, until the guard is dropped after its answer: it may wait a
@@ -188,25 +207,38 @@ impl Options {
     pub async fn open(&self, dir: &Path, origin: &str) -> Result<Store, StoreError> {
         let writer = Writer::Sqlite(Box::new(sqlite::Writer::open(dir, self.max_bytes).await?));
         let reader = Reader::open(&sqlite::open::database(dir)).await?;
-        self.start(writer, reader, origin).await
+        self.start(writer, reader, None, Arc::new(Others::new()), origin).await
     }
 
     /// As [`Store::open_postgres`], with these options.
     pub async fn open_postgres(&self, url: &str, origin: &str) -> Result<Store, StoreError> {
-        let writer = Writer::Postgres(Box::new(postgres::Writer::open(url).await?));
-        let reader = Reader::open_postgres(url).await?;
-        self.start(writer, reader, origin).await
+        let writer = postgres::Writer::open(url).await?;
+        let (reader, others) = (Reader::open_postgres(url).await?, Arc::new(Others::new()));
+        let listener = match &reader.pool {
+            Pool::Postgres(pool) => {
+                let (options, host) = (postgres::open::options(url)?, writer.host().to_owned());
+                Some(Listener::start(options, pool.clone(), host, Arc::clone(&others)))
+            }
+            Pool::Sqlite(_) => None,
+        };
+        self.start(Writer::Postgres(Box::new(writer)), reader, listener, others, origin).await
     }
 
-    async fn start(&self, writer: Writer, reader: Reader, origin: &str) -> Result<Store, StoreError> {
-        let halt_epoch = Arc::new(AtomicU64::new(0));
+    async fn start(
+        &self,
+        writer: Writer,
+        reader: Reader,
+        _listener: Option<Listener>,
+        others: Arc<Others>,
+        origin: &str,
+    ) -> Result<Store, StoreError> {
         let announced = Arc::new(AtomicUsize::new(0));
-        let (epoch, coming) = (Arc::clone(&halt_epoch), Arc::clone(&announced));
-        let sequencer = Sequencer::start(writer, origin.to_owned(), epoch, coming).await?;
+        let (heard, coming) = (Arc::clone(&others), Arc::clone(&announced));
+        let sequencer = Sequencer::start(writer, origin.to_owned(), heard, coming).await?;
         let limit = self.queue.max(1);
         let (queue, requests) = mpsc::channel(limit);
         let sequencer = Mutex::new(Some(tokio::spawn(sequencer.run(requests))));
-        Ok(Store { inner: Arc::new(Inner { reader, queue, limit, halt_epoch, announced, sequencer }) })
+        Ok(Store { inner: Arc::new(Inner { reader, queue, limit, others, announced, _listener, sequencer }) })
     }
 }
 

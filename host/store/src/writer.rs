@@ -21,6 +21,14 @@ pub(crate) struct NewEntry {
     pub(crate) payload: Payload,
 }
 
+/// What a group goes on from.
+pub(crate) struct Begun {
+    pub(crate) head: Head,
+    pub(crate) halt_epoch: u64,
+    /// Whether another host has changed something in force since the last group.
+    pub(crate) changed: bool,
+}
+
 /// What a group adds in the end, besides what it added one by one.
 pub(crate) struct Ending<'g> {
     pub(crate) decisions: Vec<(NewEntry, SealedDecision)>,
@@ -34,16 +42,18 @@ pub(crate) struct Ending<'g> {
 }
 
 impl Writer {
-    /// Begins a group: gives the head and the halt epoch that it goes on from. What is known of them may be old where
-    /// others write, too.
+    /// Begins a group. What is known of the head may be old where others write, too.
     pub(crate) async fn begin(
         &mut self,
         head: Option<Head>,
         origin: &str,
         halt_epoch: u64,
-    ) -> Result<(Head, u64), StoreError> {
+    ) -> Result<Begun, StoreError> {
         match self {
-            Self::Sqlite(writer) => Ok((writer.begin(head, origin).await?, halt_epoch)),
+            Self::Sqlite(writer) => {
+                let head = writer.begin(head, origin).await?;
+                Ok(Begun { head, halt_epoch, changed: false })
+            }
             Self::Postgres(writer) => writer.begin(head, origin).await,
         }
     }

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::path::Path;
 
 use assize_ledger::{Checkpoint, Digest, Note, Report};
-use assize_store::{ActivationEvent, Change, Store, SystemEvent, VerifyOptions};
+use assize_store::{Store, VerifyOptions};
 use common::{ORIGIN, change, publish, record};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -47,40 +47,7 @@ const TABLES: [&str; 24] = [
 /// A database with something in every table.
 async fn fill(dir: &Path) {
     let store = Store::open(dir, ORIGIN).await.unwrap();
-    common::introduce_key(&store).await;
-    record(&store, 0, 200).await;
-    common::checkpoint(&store).await;
-    let system = |version, event| Change::System { id: "chat".into(), version, bytes: b"{\"v\":1}".to_vec(), event };
-    let activate = |event| Change::Activation { package: "br/election-content".into(), version: "1.0.0".into(), event };
-    let key = Change::Key { id: "k1".into(), hash: Digest::of(b"key"), role: "app".into(), label: "shop".into() };
-    for (tenant, change_) in [
-        (None, publish("1.0.0", b"component")),
-        (None, publish("1.1.0", b"another component")),
-        (None, activate(ActivationEvent::Activated)),
-        (Some("acme"), activate(ActivationEvent::Yanked)),
-        (None, Change::Policy { scope: "global".into(), version: 1, bytes: b"{\"weights\":{}}".to_vec() }),
-        (Some("acme"), system(1, SystemEvent::Registered)),
-        (Some("acme"), system(2, SystemEvent::EmergencyStop)),
-        (Some("acme"), key),
-        (Some("acme"), Change::KeyRevoked { id: "k1".into() }),
-    ] {
-        store.change(change(tenant, change_)).await.unwrap();
-    }
-    for change_ in [
-        Change::Export { id: "export-1".into(), first: 0, last: 100 },
-        Change::Stamp { authority: "tsa".into(), size: 202, gen_time: common::time(5), token: b"token".to_vec() },
-        Change::Retain { payloads: "30d".into() },
-    ] {
-        store.change(change(Some("acme"), change_)).await.unwrap();
-    }
-    common::erase(&store, "acme", &[20, 21, 25]).await;
-    let epoch = store.halt_epoch();
-    for n in 200..320 {
-        let draft = assize_store::DecisionDraft { halt_epoch: epoch, ..common::decision(n) };
-        store.decide(draft).await.unwrap();
-    }
-    common::checkpoint(&store).await;
-    common::cosign(&store).await;
+    common::fill(&store).await;
     store.close().await;
 }
 

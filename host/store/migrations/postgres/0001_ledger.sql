@@ -192,7 +192,7 @@ CREATE TABLE heads (
 -- Where the log stands: the one row that changes, and only forwards. Whoever appends moves it from the size and hash that
 -- they went on from; who finds it elsewhere has lost, and none of their rows stay.
 CREATE TABLE head (
-    only       boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one        boolean PRIMARY KEY DEFAULT true CHECK (one),
     size       bigint NOT NULL,
     hash       bytea NOT NULL,
     halt_epoch bigint NOT NULL

@@ -9,10 +9,12 @@
 //! loses acknowledged commits.
 
 mod insert;
+mod listen;
 pub(crate) mod open;
 pub(crate) mod schema;
 mod writer;
 
+pub(crate) use listen::Listener;
 pub(crate) use writer::Writer;
 
 use crate::StoreError;

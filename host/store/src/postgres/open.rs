@@ -24,8 +24,8 @@ const WAITING: &str = "30000";
 /// How long a connection may take.
 const CONNECTING: Duration = Duration::from_secs(10);
 
-/// What cancels a transaction must come before what waits for it gives up.
-fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
+/// How every connection is made.
+pub(crate) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
     let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Invalid {
         field: "database",
         detail: format!("not a postgres:// URL: {error}"),

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use assize_ledger::{Digest, Head, Timestamp};
+use assize_ledger::{Digest, EntryKind, Head, Timestamp};
 use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
 
 use super::insert::{self, Stood};
 use super::open;
 use crate::db::{int, query, query_scalar, storage};
-use crate::writer::{Ending, NewEntry};
+use crate::writer::{Begun, Ending, NewEntry};
 use crate::{StoreError, head};
 
 /// Waits for its turn and tells where the log stands then: one trip.
@@ -29,6 +29,8 @@ pub(crate) struct Writer {
     connection: Option<PgConnection>,
     /// Where the log stood when this group's turn came.
     stood: Stood,
+    /// By which its listener knows what it told itself.
+    host: String,
     /// Entries of this group that aren't decisions'.
     entries: Vec<NewEntry>,
     /// Partitions are there for entries before this time.
@@ -45,7 +47,12 @@ impl Writer {
     pub(crate) async fn open(url: &str) -> Result<Self, StoreError> {
         let connection = open::prepare(url).await?;
         let stood = Stood { size: 0, hash: Digest::ZERO };
-        Ok(Self { url: url.to_owned(), connection: Some(connection), stood, entries: Vec::new(), months: 0 })
+        let (url, host) = (url.to_owned(), uuid::Uuid::now_v7().to_string());
+        Ok(Self { url, connection: Some(connection), stood, host, entries: Vec::new(), months: 0 })
+    }
+
+    pub(crate) fn host(&self) -> &str {
+        &self.host
     }
 
     pub(crate) fn connection(&mut self) -> Result<&mut PgConnection, StoreError> {
@@ -53,24 +60,24 @@ impl Writer {
     }
 
     /// Waits for its turn, and goes on from where the log stands then.
-    pub(crate) async fn begin(&mut self, known: Option<Head>, origin: &str) -> Result<(Head, u64), StoreError> {
+    pub(crate) async fn begin(&mut self, known: Option<Head>, origin: &str) -> Result<Begun, StoreError> {
         self.entries.clear();
         let place = self.turn().await?;
         self.stood = place.at;
         let connection = self.connection.as_mut().ok_or(StoreError::Closed)?;
-        let head = match known {
-            Some(head) if head.size() == place.at.size => head,
+        let (head, changed) = match known {
+            Some(head) if head.size() == place.at.size => (head, false),
             Some(head) if head.size() < place.at.size && place.at.size - head.size() <= FOLLOWED => {
                 follow(connection, head, place.at.size).await?
             }
-            _ => head::read(connection.into(), origin).await?,
+            _ => (head::read(connection.into(), origin).await?, true),
         };
         if (head.size(), head.hash()) != (place.at.size, place.at.hash) {
             let detail = format!("found {} after {} entries", place.at.hash, place.at.size);
             let detail = format!("{detail}, expected {} after {}", head.hash(), head.size());
             return Err(StoreError::Corrupt { record: "the head".into(), detail });
         }
-        Ok((head, place.halt_epoch))
+        Ok(Begun { head, halt_epoch: place.halt_epoch, changed })
     }
 
     /// A connection that broke while nobody used it is no failure yet: nothing was asked of it.
@@ -103,7 +110,7 @@ impl Writer {
             insert::group(connection, &self.entries, &ending.decisions, &ending.tiles, self.stood, to).await?;
         }
         if ending.changed {
-            let tell = query("SELECT pg_notify(?, '')").bind(CHANNEL);
+            let tell = query("SELECT CAST(pg_notify(?, ?) AS TEXT)").bind(CHANNEL).bind(&self.host);
             tell.execute(&mut *connection).await.map_err(storage("telling other hosts"))?;
         }
         match connection.execute("COMMIT").await {
@@ -193,11 +200,12 @@ impl Place {
     }
 }
 
-/// Goes on past what other hosts appended.
-async fn follow(connection: &mut PgConnection, mut head: Head, size: u64) -> Result<Head, StoreError> {
+/// Goes on past what other hosts appended; says whether any of it changes what is in force.
+async fn follow(connection: &mut PgConnection, mut head: Head, size: u64) -> Result<(Head, bool), StoreError> {
     let failed = storage("following other hosts");
-    let entries = query("SELECT hash, time FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq");
+    let entries = query("SELECT hash, time, kind FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq");
     let entries = entries.bind(int(head.size())).bind(int(size)).fetch_all(&mut *connection).await.map_err(&failed)?;
+    let mut changed = false;
     for row in entries {
         let corrupt = |detail: String| StoreError::Corrupt { record: format!("entry {}", head.size()), detail };
         let hash = Digest::try_from(row.try_get::<&[u8]>(0).map_err(&failed)?).map_err(|e| corrupt(e.to_string()))?;
@@ -205,6 +213,7 @@ async fn follow(connection: &mut PgConnection, mut head: Head, size: u64) -> Res
         let time = u64::try_from(time).ok().and_then(Timestamp::from_millis);
         let time = time.ok_or_else(|| corrupt("time: out of range".into()))?;
         head.follow(hash, time);
+        changed |= row.try_get::<String>(2).map_err(&failed)? != EntryKind::Decision.as_str();
     }
     let root = query_scalar("SELECT root FROM heads WHERE size = ?").bind(int(size));
     let root: Option<Vec<u8>> = root.fetch_optional(connection).await.map_err(&failed)?;
@@ -213,7 +222,7 @@ async fn follow(connection: &mut PgConnection, mut head: Head, size: u64) -> Res
         let detail = format!("root: found {found}, expected {}", head.root());
         return Err(StoreError::Corrupt { record: format!("head {size}"), detail });
     }
-    Ok(head)
+    Ok((head, changed))
 }
 
 /// Sees to it that the months of all entries, and the one after, have their partitions.

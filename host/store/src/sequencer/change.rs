@@ -2,11 +2,10 @@
 //!
 //! Changes are rare, so each is looked up and written by itself, within the group's transaction.
 
-use std::sync::atomic::Ordering;
-
 use super::{Group, Sequencer, erasure, rows};
 use crate::StoreError;
 use crate::append::{Change, ChangeDraft, Outcome};
+use crate::changes::Changes;
 use crate::db::{On, int, query_scalar, storage};
 use crate::record::ChangeRow;
 use crate::seal::Payload;
@@ -16,9 +15,10 @@ use assize_ledger::{AdministrativeFacts, Digest, Draft, EntryKind, Targets, Time
 impl Sequencer {
     /// Writes the first entry of a new log.
     pub(super) async fn open_log(&mut self) -> Result<(), StoreError> {
-        let (mut head, halt_epoch) = self.writer.begin(None, &self.origin, 0).await?;
+        let (mut head, halt_epoch) = self.begin().await?;
         if head.size() > 0 {
-            self.halt_epoch.store(halt_epoch, Ordering::SeqCst);
+            // Whoever opens a store loads what is in force after that, with every stop so far.
+            self.others.applied(Changes { halt_epoch, ..Changes::default() });
             self.head = Some(head);
             self.writer.undo().await;
             return Ok(());

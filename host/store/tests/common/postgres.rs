@@ -125,11 +125,14 @@ impl Drop for Server {
 
 /// Where its programs are: Debian keeps them beside the path, by version.
 fn programs() -> Option<PathBuf> {
+    let version = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
-    found.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-    found.sort_by_key(|path| path.parent().and_then(Path::file_name).map(std::ffi::OsStr::to_owned));
-    found.into_iter().rev().find(|path| path.join("initdb").is_file())
+    let mut versions: Vec<PathBuf> = versions.map(|folder| folder.path()).collect();
+    versions.sort_by_key(|path| version(path));
+    let debian = versions.into_iter().rev().map(|path| path.join("bin"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = debian.chain(std::env::split_paths(&path));
+    found.find(|path| ["initdb", "postgres", "pg_isready", "psql"].iter().all(|name| path.join(name).is_file()))
 }
 
 /// Whom it runs as where we are root, which it refuses to be.

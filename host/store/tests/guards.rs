@@ -1,0 +1,165 @@
+//! What PostgreSQL guards by itself: rows that nobody changes, months, tenants that don't see each other; and that `verify`
+//! finds what is done behind its back.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod common;
+
+use std::sync::Arc;
+
+use assize_store::{Store, StoreError, VerifyOptions};
+use common::database::Database;
+use common::postgres::Server;
+
+/// A database with something in every table.
+async fn filled() -> Option<(Database, Arc<Server>, String)> {
+    let database = Database::postgres()?;
+    let Database::Postgres { server, url } = &database else { return None };
+    let (server, url) = (Arc::clone(server), url.clone());
+    let store = database.open().await;
+    common::fill(&store).await;
+    store.decide(common::decision_for("other", 900)).await.unwrap_err();
+    let late = assize_store::DecisionDraft { halt_epoch: store.halt_epoch(), ..common::decision_for("other", 900) };
+    store.decide(late).await.unwrap();
+    store.close().await;
+    Some((database, server, url))
+}
+
+fn tables(server: &Server, url: &str) -> Vec<String> {
+    let sql = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') \
+               AND relname NOT IN ('_sqlx_migrations', 'head') ORDER BY 1";
+    server.run(url, sql).lines().map(str::to_owned).collect()
+}
+
+async fn faults(database: &Database) -> Vec<String> {
+    let reader = database.reader().await.unwrap();
+    let report = reader.verify(VerifyOptions::default(), |_| {}).await.unwrap();
+    reader.close().await;
+    report.faults.first.iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_changes_rows_by_accident() {
+    let Some((database, server, url)) = filled().await else { return };
+    let tables = tables(&server, &url);
+    assert!(tables.len() >= 24 + 6, "{tables:?}");
+    for table in &tables {
+        let column = format!(
+            "SELECT attname FROM pg_attribute WHERE attrelid = '{table}'::regclass AND attnum > 0 ORDER BY attnum LIMIT 1"
+        );
+        let column = server.run(&url, &column);
+        // A month that hasn't begun has no rows to guard.
+        let empty = server.run(&url, &format!("SELECT count(*) FROM {table}")) == "0";
+        let statements = [
+            (format!("UPDATE {table} SET {column} = {column}"), empty),
+            (format!("DELETE FROM {table}"), empty),
+            (format!("TRUNCATE {table}"), false),
+        ];
+        for (sql, nothing) in statements {
+            let said = server.refused(&url, &format!("SET ROLE assize_writer; {sql}"));
+            assert!(said.contains("permission denied"), "{sql}: {said}");
+            // Neither the owner nor a superuser, nor one that pretends to replicate.
+            for before in ["SET ROLE assize_owner", "SET session_replication_role = replica"] {
+                if !nothing {
+                    let said = server.refused(&url, &format!("{before}; {sql}"));
+                    assert!(said.contains("rows are never"), "{sql}: {said}");
+                }
+            }
+        }
+    }
+    for sql in ["UPDATE head SET size = size - 1", "UPDATE head SET size = size + 1, halt_epoch = 0"] {
+        let said = server.refused(&url, &format!("SET ROLE assize_writer; {sql}"));
+        assert!(said.contains("only forwards"), "{sql}: {said}");
+    }
+    assert_eq!(faults(&database).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_superuser_edits_is_found() {
+    let Some((database, server, url)) = filled().await else { return };
+    let edits = [
+        ("entries", "UPDATE entries SET subject = 'x' WHERE seq = 50", "entry 50: subject: found \"x\""),
+        ("sealed", "UPDATE sealed SET record = record || '\\x20' WHERE seq = 51", "payload 51: record or record_salt"),
+        ("sealed", "UPDATE sealed SET time = time + 1 WHERE seq = 51", "payload 51: time"),
+        ("decisions", "UPDATE decisions SET verdict = 'allow' WHERE verdict = 'block'", "decision 0"),
+        ("decisions", "DELETE FROM decisions WHERE seq = 60", "decision 0"),
+        ("effects", "DELETE FROM effects WHERE seq IN (SELECT seq FROM effects WHERE seq > 60 LIMIT 1)", "effects of"),
+        ("tiles", "DELETE FROM tiles", "tile 0/0"),
+        ("policies", "UPDATE policies SET bytes = '{}'", "row of policies for entry"),
+        ("head", "UPDATE head SET hash = decode(repeat('00', 32), 'hex')", "the head: hash"),
+        ("head", "UPDATE head SET halt_epoch = halt_epoch + 1", "the head: halt_epoch"),
+    ];
+    for (table, sql, found) in edits {
+        let copy = format!("{}_copy", url.split('?').next().unwrap().rsplit('/').next().unwrap());
+        let original = copy.trim_end_matches("_copy");
+        server.run(&server.url("postgres", "postgres"), &format!("CREATE DATABASE {copy} TEMPLATE {original}"));
+        let copied = Database::Postgres { server: Arc::clone(&server), url: server.url("postgres", &copy) };
+        let altered = server.url("postgres", &copy);
+        server.run(&altered, &format!("ALTER TABLE {table} DISABLE TRIGGER ALL; {sql}"));
+        let faults = faults(&copied).await;
+        assert!(faults.iter().any(|fault| fault.starts_with(found)), "{sql}: {faults:#?}");
+        // The guard that was taken away is missed, too.
+        assert!(faults.iter().any(|fault| fault.starts_with(&format!("table {table}"))), "{sql}: {faults:#?}");
+        server.run(&server.url("postgres", "postgres"), &format!("DROP DATABASE {copy} WITH (FORCE)"));
+    }
+    assert_eq!(faults(&database).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_doesnt_see_the_rows_of_another() {
+    let Some((_database, server, url)) = filled().await else { return };
+    let count = |tenant: Option<&str>, table: &str| -> u64 {
+        let tenant = tenant.map(|tenant| format!("SET LOCAL assize.tenant = '{tenant}';")).unwrap_or_default();
+        let sql = format!("BEGIN; SET LOCAL ROLE assize_reader; {tenant} SELECT count(*) FROM {table}; COMMIT");
+        server.run(&url, &sql).parse().unwrap()
+    };
+    for table in ["entries", "sealed", "decisions"] {
+        assert!(count(Some("acme"), table) >= 320);
+        assert_eq!(count(Some("other"), table), 1);
+        assert_eq!((count(None, table), count(Some(""), table), count(Some("third"), table)), (0, 0, 0));
+    }
+    assert_eq!(count(Some("other"), "packages"), 2, "the host's own packages concern everybody");
+    // By way of a partition neither, nor what no tenant reads.
+    let month = tables(&server, &url).into_iter().find(|table| table.starts_with("sealed_")).unwrap();
+    for table in [month.as_str(), "keys", "components", "snapshots"] {
+        let said = server.refused(&url, &format!("SET ROLE assize_reader; SELECT * FROM {table}"));
+        assert!(said.contains("permission denied"), "{table}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_needs_no_more_than_its_roles() {
+    let Some((database, server, url)) = filled().await else { return };
+    let name = url.split('?').next().unwrap().rsplit('/').next().unwrap();
+    let (host, stranger) = (format!("{name}_host"), format!("{name}_stranger"));
+    server.run(&url, &format!("CREATE ROLE {host} LOGIN; GRANT assize_writer, assize_verifier TO {host}"));
+    server.run(&url, &format!("CREATE ROLE {stranger} LOGIN"));
+    let store = Store::open_postgres(&server.url(&host, name), common::ORIGIN).await.unwrap();
+    let draft = assize_store::DecisionDraft { halt_epoch: store.halt_epoch(), ..common::decision(5_000) };
+    store.decide(draft).await.unwrap();
+    store.probe().await.unwrap();
+    store.close().await;
+    let refused = Store::open_postgres(&server.url(&stranger, name), common::ORIGIN).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Role { .. }), "{refused}");
+    assert!(refused.to_string().contains(&format!("GRANT assize_writer, assize_verifier TO {stranger}")), "{refused}");
+    drop(database);
+}
+
+#[tokio::test]
+async fn reading_makes_no_tables() {
+    let Some(database) = Database::postgres() else { return };
+    let missing = database.reader().await.unwrap_err();
+    assert!(matches!(missing, StoreError::Missing { .. }), "{missing}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_month_has_a_partition_before_it_begins() {
+    let Some((_database, server, url)) = filled().await else { return };
+    let now = server.run(&url, "SELECT to_char(now() AT TIME ZONE 'UTC', '_YYYY_MM')");
+    let next = server.run(&url, "SELECT to_char(now() AT TIME ZONE 'UTC' + interval '1 month', '_YYYY_MM')");
+    let tables = tables(&server, &url);
+    for whole in ["entries", "sealed", "effects"] {
+        for month in [&now, &next] {
+            assert!(tables.contains(&format!("{whole}{month}")), "{whole}{month}: {tables:?}");
+        }
+    }
+}
