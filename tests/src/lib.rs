@@ -13,6 +13,8 @@
 )]
 
 mod artefacts;
+mod authority;
+mod certificates;
 mod client;
 mod command;
 mod database;
@@ -22,6 +24,8 @@ mod policy;
 mod server;
 
 pub use artefacts::{binary, bundled, bundled_file, guest, packages, rounds, shared_file, workspace};
+pub use authority::{Authority, Mood, stamp};
+pub use certificates::{Certificates, Issued, Profile};
 pub use client::{Answer, Client};
 pub use command::{Output, assize, assize_with};
 pub use database::{Cell, Cells, Database, Table};

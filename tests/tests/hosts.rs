@@ -179,7 +179,9 @@ fn a_stop_on_one_host_stops_the_other() {
 
     let resume = json!({ "reason": "all is well again", "operator_id": "ana" });
     other.post("/v1/systems/bot/resume", &resume).expect(200);
-    eventually("it runs again on the first", || tenant.decide(Some("bot"), "production", "Hello")["verdict"] != "block");
+    eventually("it runs again on the first", || {
+        tenant.decide(Some("bot"), "production", "Hello")["verdict"] != "block"
+    });
     hosts.is_sound();
 }
 

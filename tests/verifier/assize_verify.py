@@ -16,14 +16,19 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 try:
     from compression import zstd  # Python 3.14
@@ -269,6 +274,383 @@ def root_by_proof(leaf: bytes, index: int, size: int, proof: list[bytes]) -> byt
     return root
 
 
+# Time stamps
+
+
+def oid(text: str) -> bytes:
+    first, second, *others = (int(arc) for arc in text.split("."))
+    content = b""
+    for arc in (40 * first + second, *others):
+        septets = [arc & 127]
+        while arc := arc >> 7:
+            septets.insert(0, arc & 127 | 128)
+        content += bytes(septets)
+    return content
+
+
+BOOLEAN, INTEGER, BITS, OCTETS, NULL, OID, SEQUENCE, SET, UTC_TIME, TIME = 1, 2, 3, 4, 5, 6, 0x30, 0x31, 0x17, 0x18
+FORMS = {BOOLEAN: rb"\x00|\xff", INTEGER: rb".|\x00[\x80-\xff].*|[\x01-\xfe].+|\xff[\x00-\x7f].*", NULL: rb"",
+         BITS: rb"\x00.*|[\x01-\x07].+", OID: rb"(?:[\x00-\x7f]|[\x81-\xff][\x80-\xff]*[\x00-\x7f])+"}
+YEAR_TO_SECOND, FRACTION = rb"([0-9]{2}|[0-9]{4})" + rb"([0-9]{2})" * 5, rb"(?:\.([0-9]*[1-9]))?"
+MAX_DEPTH, MAX_BETWEEN = 32, 6  # of values in values; of certificates between the signer's and a root
+
+SIGNED_DATA, TST_INFO = oid("1.2.840.113549.1.7.2"), oid("1.2.840.113549.1.9.16.1.4")
+CONTENT_TYPE, MESSAGE_DIGEST = oid("1.2.840.113549.1.9.3"), oid("1.2.840.113549.1.9.4")
+SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2 = oid("1.2.840.113549.1.9.16.2.12"), oid("1.2.840.113549.1.9.16.2.47")
+KEY_IDENTIFIER, KEY_USAGE, CONSTRAINTS, PURPOSES = oid("2.5.29.14"), oid("2.5.29.15"), oid("2.5.29.19"), oid("2.5.29.37")
+UNDERSTOOD = {KEY_USAGE, CONSTRAINTS, PURPOSES, oid("2.5.29.17"), oid("2.5.29.32")}  # other names and policies forbid nothing
+DIGITAL_SIGNATURE, NON_REPUDIATION, KEY_CERT_SIGN = 0, 1, 5  # bits of a key usage
+TIME_STAMPING = oid("1.3.6.1.5.5.7.3.8").hex()
+SHA_256, SHA_384, SHA_512 = SHA256(), SHA384(), SHA512()
+HASHES: dict[bytes, HashAlgorithm] = {oid("2.16.840.1.101.3.4.2.1"): SHA_256, oid("2.16.840.1.101.3.4.2.2"): SHA_384,
+                                      oid("2.16.840.1.101.3.4.2.3"): SHA_512}
+RSA, EC = oid("1.2.840.113549.1.1.1"), oid("1.2.840.10045.2.1")
+SIGNATURES: dict[bytes, tuple[bytes, HashAlgorithm | None]] = {  # the key's kind, and the hash if it is named
+    RSA: (RSA, None), oid("1.2.840.113549.1.1.11"): (RSA, SHA_256), oid("1.2.840.113549.1.1.12"): (RSA, SHA_384),
+    oid("1.2.840.113549.1.1.13"): (RSA, SHA_512), oid("1.2.840.10045.4.3.2"): (EC, SHA_256),
+    oid("1.2.840.10045.4.3.3"): (EC, SHA_384)}
+PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Value:
+    """One value in DER, and the values that it's made of."""
+
+    tag: int
+    content: bytes
+    whole: bytes
+    parts: list[Value]
+
+    def only(self) -> Value:
+        expect("DER: values in a value", len(self.parts), 1)
+        return self.parts[0]
+
+    def number(self) -> int:
+        expect("DER: form of a number", bool(re.fullmatch(FORMS[INTEGER], self.content, re.DOTALL)), True)
+        return int.from_bytes(self.content, "big", signed=True)
+
+    def moment(self, fraction: bytes = b"()") -> datetime:
+        parts = re.fullmatch(YEAR_TO_SECOND + fraction + b"Z", self.content)
+        if not parts or (self.tag, len(parts[1])) not in ((UTC_TIME, 2), (TIME, 4)):
+            raise Refused(f"time: found {self.content[:40]!r}, expected one as DER has it")
+        year, month, day, hour, minute, second = (int(part) for part in parts.groups()[:6])
+        year += 0 if self.tag == TIME else 2000 if year < 50 else 1900
+        try:
+            moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        except ValueError as error:
+            raise Refused(f"time: found {self.content[:40]!r} ({error}), expected a real one") from None
+        return moment + timedelta(milliseconds=int((parts[7] or b"")[:3].ljust(3, b"0")))
+
+
+def read_values(data: bytes, depth: int = 0) -> list[Value]:
+    """The values side by side in these bytes: there is one way to write each."""
+    if depth > MAX_DEPTH:
+        raise Refused(f"DER: found values in values, expected at most {MAX_DEPTH} deep")
+    values, place = [], Bytes(data)
+    while place.left():
+        start, tag, length = place.at, place.number(1), place.number(1)
+        if (width := length - 128) >= 0:
+            length = place.number(width)
+            if length < 128 or not length >> 8 * (width - 1):
+                raise Refused(f"DER: found a length in {width} bytes, expected the shortest form")
+        content, built = place.take(length), bool(tag & 32)
+        formed = tag not in FORMS or re.fullmatch(FORMS[tag], content, re.DOTALL)
+        if not formed or tag == 0 or tag & 31 == 31 or tag < 64 and built != (tag in (SEQUENCE, SET)):
+            raise Refused(f"DER: found tag {tag:02x} with {content[:40].hex()}, expected what DER allows")
+        if tag == BITS and content[-1] & (1 << content[0]) - 1:
+            raise Refused(f"DER: found {content[-1]:02x} at the end of bits, expected zeros in the {content[0]} unused ones")
+        values.append(Value(tag, content, data[start : place.at], read_values(content, depth + 1) if built else []))
+    return values
+
+
+def read_value(data: bytes) -> Value:
+    values = read_values(data)
+    expect("DER: values", len(values), 1)
+    return values[0]
+
+
+class Fields:
+    """The fields of a structure in DER, in their order."""
+
+    def __init__(self, structure: Value, tag: int = SEQUENCE) -> None:
+        expect("DER: tag of a structure", structure.tag, tag)
+        self.left = structure.parts.copy()
+
+    def perhaps(self, tag: int) -> Value | None:
+        return self.left.pop(0) if self.left and self.left[0].tag == tag else None
+
+    def take(self, tag: int) -> Value:
+        if field := self.perhaps(tag):
+            return field
+        raise Refused(f"DER: found {f'tag {self.left[0].tag:02x}' if self.left else 'the end'}, expected tag {tag:02x}")
+
+    def end(self) -> None:
+        expect("DER: fields after the last", len(self.left), 0)
+
+
+def read_algorithm(value: Value) -> bytes:
+    """An algorithm whose parameters are NULL or absent."""
+    fields = Fields(value)
+    name = fields.take(OID).content
+    fields.perhaps(NULL)
+    fields.end()
+    return name
+
+
+def read_hash(value: Value) -> HashAlgorithm:
+    name = read_algorithm(value)
+    expect(f"whether {name.hex()} is SHA-256, SHA-384 or SHA-512", name in HASHES, True)
+    return HASHES[name]
+
+
+def read_extensions(value: Value) -> dict[bytes, tuple[bool, bytes]]:
+    """By name: whether it is critical, and what it holds."""
+    extensions: dict[bytes, tuple[bool, bytes]] = {}
+    for part in value.parts:
+        fields = Fields(part)
+        name, critical = fields.take(OID).content, fields.perhaps(BOOLEAN)
+        expect(f"whether extension {name.hex()} is there twice", name in extensions, False)
+        extensions[name] = bool(critical and critical.content[0]), fields.take(OCTETS).content
+        fields.end()
+    return extensions
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What an X.509 certificate says (RFC 5280, 4.1)."""
+
+    der: bytes
+    body: bytes  # what the signature is over
+    algorithm: Value
+    signature: bytes
+    serial: bytes
+    issuer: bytes
+    validity: tuple[datetime, ...]
+    subject: bytes
+    key: Value
+    extensions: dict[bytes, tuple[bool, bytes]]
+
+    @staticmethod
+    def read(value: Value) -> Certificate:
+        outer = Fields(value)
+        body, algorithm, signature = outer.take(SEQUENCE), outer.take(SEQUENCE), outer.take(BITS).content
+        outer.end()
+        expect("certificate: unused bits of the signature", signature[0], 0)
+        fields = Fields(body)
+        version = wrapped.only().number() if (wrapped := fields.perhaps(0xA0)) else 0
+        serial = fields.take(INTEGER).whole
+        expect("certificate: algorithm in its body", fields.take(SEQUENCE).whole, algorithm.whole)
+        issuer, validity, subject, key = (fields.take(SEQUENCE) for _ in range(4))
+        expect("certificate: times", len(validity.parts), 2)
+        fields.perhaps(0x81)
+        fields.perhaps(0x82)
+        extensions = read_extensions(Fields(wrapped, 0xA3).take(SEQUENCE)) if (wrapped := fields.perhaps(0xA3)) else {}
+        fields.end()
+        expect("certificate: whether its version allows what it holds", version == 2 or version in (0, 1) and not extensions, True)
+        return Certificate(value.whole, body.whole, algorithm, signature[1:], serial, issuer.whole,
+                           tuple(part.moment() for part in validity.parts), subject.whole, key, extensions)
+
+    def extension(self, name: bytes) -> Value | None:
+        return read_value(self.extensions[name][1]) if name in self.extensions else None
+
+    def check_usage(self, *uses: int) -> None:
+        """If there is a key usage, it holds one of these."""
+        if usage := self.extension(KEY_USAGE):
+            bits = "".join(f"{byte:08b}" for byte in usage.content[1:]) if usage.tag == BITS else ""
+            expect(f"key usage: whether {bits} holds one of {uses}", any(bits[use : use + 1] == "1" for use in uses), True)
+
+    def purposes(self) -> list[str]:
+        usage = self.extension(PURPOSES)
+        return [part.content.hex() if part.tag == OID else "?" for part in Fields(usage).left] if usage else []
+
+    def reach(self) -> int:
+        """How many certificates may be between this one and the signer's; -1 if it is no CA's."""
+        if not (constraints := self.extension(CONSTRAINTS)):
+            return -1
+        fields = Fields(constraints)
+        ca, length = fields.perhaps(BOOLEAN), fields.perhaps(INTEGER)
+        fields.end()
+        return (length.number() if length else MAX_BETWEEN) if ca and ca.content[0] else -1
+
+    def check_at(self, moment: datetime) -> None:
+        first, last = self.validity
+        if not first <= moment.replace(microsecond=0) <= last:
+            raise Refused(f"certificate: found a stamp of {moment}, expected one from {first} to {last}")
+        critical = {name.hex() for name, (critical, _) in self.extensions.items() if critical and name not in UNDERSTOOD}
+        expect("certificate: critical extensions that aren't understood", critical, set())
+
+    def check_issuer(self, between: int) -> None:
+        """It may issue certificates of authorities, with so many others between it and the signer's."""
+        expect(f"whether it is a CA's with at least {between} below it", self.reach() >= between, True)
+        self.check_usage(KEY_CERT_SIGN)
+        if PURPOSES in self.extensions:
+            expect("whether a CA is one for time stamps", TIME_STAMPING in self.purposes(), True)
+
+    def check_signature(self, message: bytes, algorithm: Value, signature: bytes, digest: HashAlgorithm | None = None) -> None:
+        """It is by this certificate's key; a hash that is given must be that of the signature."""
+        name, key_kind = read_algorithm(algorithm), Fields(Fields(self.key).take(SEQUENCE)).take(OID).content
+        kind, hashed = SIGNATURES.get(name, (b"", None))
+        hashed = hashed or digest
+        if kind != key_kind or not hashed or digest not in (None, hashed):
+            raise Refused(f"signature: found algorithm {name.hex()}, expected one that fits key and hash")
+        try:
+            key = load_der_public_key(self.key.whole)
+            if isinstance(key, RSAPublicKey) and 2048 <= key.key_size <= 8192:
+                key.verify(signature, message, PKCS1v15(), hashed)
+            elif isinstance(key, EllipticCurvePublicKey) and key.curve.name in ("secp256r1", "secp384r1"):
+                key.verify(signature, message, ECDSA(hashed))
+            else:
+                raise Refused("key: found another, expected RSA of 2048 to 8192 bits or one on P-256 or P-384")
+        except (InvalidSignature, UnsupportedAlgorithm, ValueError) as error:
+            raise Refused(f"signature: found {signature.hex():.300} ({error!r}), expected one by the certificate's key") from None
+
+
+def read_certificates(pem: bytes) -> list[Certificate]:
+    """Those that are trusted: the ones that name themselves as issuer are roots, the others may complete a chain."""
+    blocks = PEM.findall(pem.decode("ascii", errors="replace"))
+    trusted = [Certificate.read(read_value(unbase64("".join(block.split())))) for block in blocks]
+    expect("whether there is a root among the certificates", any(one.issuer == one.subject for one in trusted), True)
+    return trusted
+
+
+def check_chain(signer: Certificate, known: list[Certificate], trusted: list[Certificate], moment: datetime) -> None:
+    """All ways up from the signer, level by level, until one ends at a root (RFC 5280, 6.1)."""
+    signer.check_at(moment)
+    level, seen, reason = [(signer, 0)], set(), "no issuer"
+    for _ in range(MAX_BETWEEN + 1):
+        above = []
+        for below, between in level:
+            for issuer in known:
+                if issuer.subject != below.issuer or (issuer.der, between) in seen:
+                    continue
+                try:
+                    root = issuer in trusted and issuer.issuer == issuer.subject
+                    issuer.check_at(moment)
+                    if not root:
+                        issuer.check_issuer(between)
+                    issuer.check_signature(below.body, below.algorithm, below.signature)
+                except Refused as refused:
+                    reason = str(refused)
+                    continue
+                if root:
+                    return
+                seen.add((issuer.der, between))
+                above.append((issuer, between + (issuer.issuer != issuer.subject)))
+        level = above
+    raise Refused(f"chain: found none ({reason}), expected one to a trusted root")
+
+
+def read_stamp(info: Value, imprint: bytes) -> datetime:
+    """The time in a TSTInfo (RFC 3161, 2.4.2) over this imprint."""
+    fields = Fields(info)
+    expect("TSTInfo: version", fields.take(INTEGER).number(), 1)
+    fields.take(OID)  # the policy
+    stamped = Fields(fields.take(SEQUENCE))
+    expect("imprint: hash", read_hash(stamped.take(SEQUENCE)).name, "sha256")
+    expect("imprint", stamped.take(OCTETS).content, imprint)
+    stamped.end()
+    fields.take(INTEGER)  # the serial number
+    moment = fields.take(TIME).moment(FRACTION)
+    expect(f"genTime: whether {moment} is after 1969", moment.year >= 1970, True)
+    if accuracy := fields.perhaps(SEQUENCE):
+        parts = Fields(accuracy)
+        seconds, *smaller = (parts.perhaps(tag) for tag in (INTEGER, 0x80, 0x81))
+        parts.end()
+        sound = (not seconds or seconds.number() >= 0) and all(not part or 1 <= part.number() <= 999 for part in smaller)
+        expect("accuracy: whether its numbers are in their ranges", sound, True)
+    for tag in (BOOLEAN, INTEGER, 0xA0):  # ordering, nonce, the authority's name
+        fields.perhaps(tag)
+    if extensions := fields.perhaps(0xA1):
+        critical = [name for name, (critical, _) in read_extensions(extensions).items() if critical]
+        expect("TSTInfo: critical extensions", critical, [])
+    fields.end()
+    return moment
+
+
+def read_attributes(signed: Value) -> dict[bytes, Value]:
+    """Those that are looked at: each at most once, with one value."""
+    attributes: dict[bytes, Value] = {}
+    for part in signed.parts:
+        fields = Fields(part)
+        name, values = fields.take(OID).content, fields.take(SET)
+        fields.end()
+        if name in (CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2):
+            expect(f"whether attribute {name.hex()} is there twice", name in attributes, False)
+            attributes[name] = values.only()
+    return attributes
+
+
+def find_signer(attributes: dict[bytes, Value], known: list[Certificate]) -> Certificate:
+    """The certificate that the first id in each attribute names by its hash."""
+    expect("whether an attribute names a certificate", bool({SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2} & set(attributes)), True)
+    for name, hashed in ((SIGNING_CERTIFICATE, "sha1"), (SIGNING_CERTIFICATE_V2, "sha256")):
+        if name in attributes:
+            fields = Fields(Fields(Fields(attributes[name]).take(SEQUENCE)).take(SEQUENCE))
+            if name == SIGNING_CERTIFICATE_V2 and (algorithm := fields.perhaps(SEQUENCE)):
+                hashed = read_hash(algorithm).name
+            digest = fields.take(OCTETS).content
+            known = [one for one in known if hashlib.new(hashed, one.der).digest() == digest]
+    expect("whether the signer's certificate is there", bool(known), True)
+    return known[0]
+
+
+def check_signer(info: Fields, content: bytes, digests: list[bytes], known: list[Certificate]) -> Certificate:
+    """The certificate by whose key a SignerInfo (RFC 5652, 5.3) signs this content, for time stamps."""
+    version, key_id = info.take(INTEGER).number(), info.perhaps(0x80)
+    expect("signer: version", version, 3 if key_id else 1)
+    name = None if key_id else info.take(SEQUENCE)
+    digest = read_hash(algorithm := info.take(SEQUENCE))
+    expect("signer: whether its hash is among the token's", read_algorithm(algorithm) in digests, True)
+    signed, algorithm, signature = info.take(0xA0), info.take(SEQUENCE), info.take(OCTETS).content
+    info.perhaps(0xA1)  # what nobody signed
+    info.end()
+
+    attributes = read_attributes(signed)
+    digest_found = hashlib.new(digest.name, content).digest()
+    for attribute, tag, value in ((CONTENT_TYPE, OID, TST_INFO), (MESSAGE_DIGEST, OCTETS, digest_found)):
+        found = attributes.get(attribute)
+        expect(f"attribute {attribute.hex()}", found and (found.tag, found.content), (tag, value))
+    signer = find_signer(attributes, known)
+    if name:
+        expect("signer: issuer and serial number", [part.whole for part in name.parts], [signer.issuer, signer.serial])
+    if key_id:
+        own = signer.extension(KEY_IDENTIFIER)
+        expect("signer: key identifier", own and (own.tag, own.content), (OCTETS, key_id.content))
+    signer.check_signature(b"\x31" + signed.whole[1:], algorithm, signature, digest)
+
+    expect("signer: whether its purposes are critical", signer.extensions.get(PURPOSES, (False, b""))[0], True)
+    expect("signer: purposes", signer.purposes(), [TIME_STAMPING])
+    signer.check_usage(DIGITAL_SIGNATURE, NON_REPUDIATION)
+    expect("signer: whether it is a CA's", signer.reach() >= 0, False)
+    return signer
+
+
+def check_token(token: bytes, imprint: bytes, trusted: list[Certificate]) -> datetime:
+    """When the message with this SHA-256 was there, on the word of an authority that a trusted root vouches for."""
+    envelope = Fields(read_value(token))
+    expect("token: content type", envelope.take(OID).content, SIGNED_DATA)
+    data = Fields(envelope.take(0xA0).only())
+    envelope.end()
+    expect("token: whether its version is 3, 4 or 5", data.take(INTEGER).number() in (3, 4, 5), True)
+    digests = [Fields(part).take(OID).content for part in data.take(SET).parts]
+    wrapped = Fields(data.take(SEQUENCE))
+    expect("token: type of what is signed", wrapped.take(OID).content, TST_INFO)
+    content = Fields(wrapped.take(0xA0), 0xA0).take(OCTETS).content
+    wrapped.end()
+    certificates, _ = data.perhaps(0xA0), data.perhaps(0xA1)
+    signer_info = Fields(data.take(SET).only())
+    data.end()
+
+    known = {one.der: one for one in trusted}
+    for part in certificates.parts if certificates else []:
+        with suppress(Refused):  # what can't be read is nobody's certificate
+            known.setdefault(part.whole, Certificate.read(part))
+    moment = read_stamp(read_value(content), imprint)
+    signer = check_signer(signer_info, content, digests, list(known.values()))
+    check_chain(signer, list(known.values()), trusted, moment)
+    return moment
+
+
 # The file
 
 
@@ -299,8 +681,8 @@ def decompress(data: bytes) -> bytes:
 class Check:
     """One check of one file: what is wrong with it, and what it holds."""
 
-    def __init__(self, log_key: Key | None, tsa_roots: bytes | None) -> None:
-        self.log_key, self.tsa_roots = log_key, tsa_roots
+    def __init__(self, log_key: Key | None, trusted: list[Certificate] | None) -> None:
+        self.log_key, self.trusted = log_key, trusted
         self.faults: list[str] = []
         self.counts = dict.fromkeys(("entries", "foreign", "payloads", "erased", "checkpoints", "tokens"), 0)
         self.header: dict[str, Any] = {}
@@ -311,6 +693,7 @@ class Check:
         self.missing: list[tuple[int, str]] = []  # commitments shown without their bytes
         self.erasures: list[tuple[int, int]] = []  # from seq to seq, both ends included
         self.checkpoints: dict[int, Note] = {}  # by size, those that hold
+        self.stamped: list[dict[str, Any]] = []  # of the tokens, those that hold
 
     @contextmanager
     def noting(self, where: str) -> Iterator[None]:
@@ -521,27 +904,27 @@ class Check:
             size, authority, token = item.number(8), item.text(2), item.take(item.left())
             expect(f"whether a checkpoint of {size} is in the file and holds", size in self.checkpoints, True)
             expect("whether a token follows", bool(token), True)
-            check_token(self.checkpoints[size], authority, token, self.tsa_roots)
+            if self.trusted is not None:
+                imprint = hashlib.sha256(self.checkpoints[size].text.encode()).digest()
+                moment = check_token(token, imprint, self.trusted)
+                self.stamped.append({"size": size, "authority": authority, "time": timestamp(moment)})
 
     def report(self) -> dict[str, Any]:
         header = {name: self.header.get(name) for name in ("origin", "from", "to", "size")}
         first, last = (timestamp(self.times[0]), timestamp(self.times[-1])) if self.times else (None, None)
         return {"verified": not self.faults, "faults": self.faults, **header, **self.counts,
-                "first": first, "last": last, "root": self.root.hex() or None}
+                "first": first, "last": last, "root": self.root.hex() or None, "stamped": self.stamped}
 
 
-def check_token(checkpoint: Note, authority: str, token: bytes, roots: bytes | None) -> None:
-    """To be written when ledger-format.md has its section *Time stamps*; until then no token is relied on."""
-
-
-def timestamp(milliseconds: int) -> str:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+def timestamp(moment: int | datetime) -> str:
+    if isinstance(moment, int):  # milliseconds
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def verify(data: bytes, raw: bool, log_key: Key | None, tsa_roots: bytes | None) -> dict[str, Any]:
+def verify(data: bytes, raw: bool, log_key: Key | None, trusted: list[Certificate] | None) -> dict[str, Any]:
     """Whatever the file holds, the answer is a report."""
-    check = Check(log_key, tsa_roots)
+    check = Check(log_key, trusted)
     try:
         check.run(data if raw else decompress(data))
     except Refused as refused:
@@ -564,16 +947,19 @@ def main() -> int:
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         log_key = Key.read(given.log_key) if given.log_key is not None else None
-        roots = given.tsa_roots.read_bytes() if given.tsa_roots else None
-        report = verify(given.file.read_bytes(), given.raw, log_key, roots)
+        trusted = read_certificates(given.tsa_roots.read_bytes()) if given.tsa_roots else None
+        report = verify(given.file.read_bytes(), given.raw, log_key, trusted)
     except (Refused, OSError, ValueError) as error:
         parser.error(str(error))
     if given.json:
         print(json.dumps(report))
     elif report["verified"]:
         print("verified: {origin!r}, entries {from} to {to} of {size}, root {root}".format(**report))
+        tokens = "tokens, not relied on" if trusted is None else "tokens"
         print("shown: {entries} ({first} to {last}), foreign: {foreign}, payloads: {payloads}, erased: {erased}, "
-              "checkpoints: {checkpoints}, tokens, not relied on: {tokens}".format(**report))
+              "checkpoints: {checkpoints}, {word}: {tokens}".format(word=tokens, **report))
+        for stamp in report["stamped"]:
+            print("stamped: {size} entries by {authority!r} at {time}".format(**stamp))
         print("key: known from elsewhere" if log_key else "key: on the file's own word; give the log's with --log-key")
     else:
         print("NOT verified", *report["faults"], sep="\n  ")

@@ -6,6 +6,7 @@
 pub mod demo;
 mod dist;
 pub mod http;
+pub mod packages;
 pub mod server;
 pub mod steps;
 pub mod tables;

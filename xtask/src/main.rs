@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::steps::{cargo, run, timed, workspace};
-use xtask::{Dist, Guests, demo, dist};
+use xtask::{Dist, Guests, demo, dist, packages};
 
 /// What the project does with itself.
 #[derive(Debug, Parser)]
@@ -60,6 +60,7 @@ fn main() -> ExitCode {
 }
 
 fn test(quick: bool) -> anyhow::Result<()> {
+    timed("packages", packages::install)?;
     timed("dist", || dist(Guests::All))?;
     let step = |name: &str, arguments: &[&str]| {
         timed(name, || {

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
-use assize_ledger::{ExportCheck, ExportReport, Note, VerifierKey, verify_export};
+use assize_ledger::{ExportCheck, ExportReport, Outside, export_lines, verify_export};
 
-use crate::client::Connection;
+use crate::client::{Call, Connection};
 use crate::ledger::{Meter, print_faults};
 use crate::output::{self, Ended, Usage, clean};
 
@@ -27,6 +27,9 @@ pub(crate) struct Arguments {
     /// The file to write; - for stdout
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
+    /// Write the decisions as JSON Lines (BTV-7) instead, made from an export that was checked; it isn't signed itself
+    #[arg(long)]
+    jsonl: bool,
     /// Replace the file if it is there
     #[arg(long)]
     force: bool,
@@ -34,12 +37,15 @@ pub(crate) struct Arguments {
 
 /// Carries it out. The file appears under its name once it is whole.
 pub(crate) fn run(arguments: &Arguments, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
-    let Arguments { from, to, without_payloads, out, force } = arguments;
+    let Arguments { from, to, without_payloads, out, jsonl, force } = arguments;
     let call = connection
         .get("/v1/ledger/export")
         .query("from", from.as_ref())
         .query("to", to.as_ref())
         .query("payloads", without_payloads.then_some(false));
+    if *jsonl {
+        return lines(call, out, *force);
+    }
     if out.as_os_str() == "-" {
         if io::stdout().is_terminal() {
             return Err(Usage("--out -: an export is binary; send it to a file or a pipe".into()).into());
@@ -67,6 +73,34 @@ pub(crate) fn run(arguments: &Arguments, connection: &Connection, json: bool) ->
     Ok(Ended::Fine)
 }
 
+/// Writes an export's decisions as JSON Lines.
+fn lines(call: Call<'_>, out: &Path, force: bool) -> anyhow::Result<Ended> {
+    let stdout = out.as_os_str() == "-";
+    if !stdout && out.exists() && !force {
+        return Err(Usage(format!("{} is there already: give another name, or --force", out.display())).into());
+    }
+    let mut whole = tempfile::NamedTempFile::new().context("no temporary file for the export")?;
+    call.download(&mut whole)?;
+    let again = || File::open(whole.path()).context("the export can't be read again");
+    let report = verify_export(again()?, &ExportCheck::default(), |_, _| ());
+    if !report.is_sound() {
+        print_faults(&report.notes, &report.faults.first, report.faults.count)?;
+        return Ok(Ended::Failed);
+    }
+    if stdout {
+        export_lines(again()?, again()?, &mut io::stdout().lock())?;
+        return Ok(Ended::Fine);
+    }
+    let mut count = 0;
+    write_to(out, |file| {
+        let mut lines = io::BufWriter::new(file);
+        count = export_lines(again()?, again()?, &mut lines)?;
+        Ok(lines.flush()?)
+    })?;
+    output::line(format_args!("{count} decisions in {}", out.display()))?;
+    Ok(Ended::Fine)
+}
+
 fn write_to(path: &Path, write: impl FnOnce(&mut File) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut file = File::create(path).with_context(|| format!("{} can't be made", path.display()))?;
     write(&mut file)?;
@@ -75,20 +109,14 @@ fn write_to(path: &Path, write: impl FnOnce(&mut File) -> anyhow::Result<()>) ->
 }
 
 /// Checks an export. Everything that is known from elsewhere is given: nothing is asked of anybody.
-pub(crate) fn verify(
-    path: &Path,
-    key: Option<&VerifierKey>,
-    checkpoint: Option<Note>,
-    json: bool,
-) -> anyhow::Result<Ended> {
+pub(crate) fn verify(path: &Path, check: &ExportCheck, json: bool) -> anyhow::Result<Ended> {
     let started = Instant::now();
     let file = File::open(path).with_context(|| format!("{} can't be read", path.display()))?;
     if file.metadata().is_ok_and(|data| data.is_dir()) {
         bail!("{} is a directory; for a data directory, use --data", path.display());
     }
-    let check = ExportCheck { key: key.cloned(), checkpoint };
     let mut meter = Meter::new();
-    let report = verify_export(file, &check, |done, total| meter.show(done, total));
+    let report = verify_export(file, check, |done, total| meter.show(done, total));
     meter.clear();
     if json {
         output::json(&report)?;
@@ -125,6 +153,9 @@ fn print(report: &ExportReport, started: Instant) -> anyhow::Result<()> {
     );
     row("signed checkpoints", report.checkpoints.to_string());
     row("time stamps", report.tokens.to_string());
+    for Outside { by, time, size } in &report.outside {
+        row("outside", format!("{by} had {size} entries before them at {time}"));
+    }
     for key in &report.keys {
         row("log's key", key.clone());
     }

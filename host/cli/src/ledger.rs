@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use assize_ledger::{Digest, EntryRef, Fault, VerifierKey};
+use assize_ledger::{Digest, EntryRef, ExportCheck, Fault, Outside, VerifierKey};
 use assize_store::{Progress, VerifyOptions};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -17,6 +17,7 @@ use crate::place::Place;
 
 /// Check and read what was recorded.
 #[derive(Debug, clap::Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it, once")]
 pub(crate) enum Command {
     /// Recompute everything from what is stored, and name whatever isn't as it was recorded
     Verify(Verify),
@@ -53,6 +54,12 @@ pub(crate) struct Verify {
     /// The log's public key (name+id+base64), known from elsewhere; without it, the log's own word is taken
     #[arg(long, value_name = "KEY")]
     log_key: Option<VerifierKey>,
+    /// Root certificates (PEM) of authorities whose time stamps are believed
+    #[arg(long, value_name = "FILE")]
+    tsa_roots: Option<PathBuf>,
+    /// Key of a witness whose signatures are believed; give it again for each
+    #[arg(long = "witness-key", value_name = "KEY")]
+    witness_keys: Vec<VerifierKey>,
     /// Number of entries of an earlier report, to see that nothing was cut off since
     #[arg(long, value_name = "N", requires = "expected_root", requires = "place")]
     expected_size: Option<u64>,
@@ -100,6 +107,9 @@ struct Report {
     checkpoints: u64,
     checkpointed: Option<u64>,
     keys: Vec<String>,
+    cosignatures: u64,
+    stamps: u64,
+    outside: Vec<Outside>,
     times: Option<Times>,
     last: Option<String>,
     root: Option<String>,
@@ -125,7 +135,10 @@ fn verify(arguments: &Verify, connection: &Connection, json: bool) -> anyhow::Re
     }
     if let Some(file) = &arguments.export {
         let checkpoint = arguments.expect_checkpoint.as_deref().map(proofs::read_checkpoint).transpose()?;
-        return crate::export::verify(file, arguments.log_key.as_ref(), checkpoint, json);
+        let trust = arguments.tsa_roots.as_deref().map(crate::serve::trust).transpose()?;
+        let witnesses = arguments.witness_keys.clone();
+        let check = ExportCheck { key: arguments.log_key.clone(), checkpoint, trust, witnesses };
+        return crate::export::verify(file, &check, json);
     }
     let started = Instant::now();
     let text = if arguments.place.is_given() {
@@ -152,8 +165,15 @@ fn verify(arguments: &Verify, connection: &Connection, json: bool) -> anyhow::Re
 fn verify_place(arguments: &Verify) -> anyhow::Result<assize_ledger::Report> {
     let expected = arguments.expected_size.zip(arguments.expected_root);
     let checkpoint = arguments.expect_checkpoint.as_deref().map(proofs::read_checkpoint).transpose()?;
-    let key = arguments.log_key.clone();
-    let options = VerifyOptions { from: arguments.from, to: arguments.to, expected, checkpoint, key };
+    let options = VerifyOptions {
+        from: arguments.from,
+        to: arguments.to,
+        expected,
+        checkpoint,
+        key: arguments.log_key.clone(),
+        trust: arguments.tsa_roots.as_deref().map(crate::serve::trust).transpose()?,
+        witnesses: arguments.witness_keys.clone(),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let reader = arguments.place.open().await?;
@@ -220,6 +240,11 @@ fn print_report(report: &Report, took: Duration) -> anyhow::Result<()> {
             None => report.checkpoints.to_string(),
         },
     );
+    row("signatures of witnesses", report.cosignatures.to_string());
+    row("time stamps checked", report.stamps.to_string());
+    for Outside { by, time, size } in &report.outside {
+        row("outside", format!("{} had {size} entries before them at {time}", clean(by)));
+    }
     for key in &report.keys {
         row("log's key", clean(key));
     }

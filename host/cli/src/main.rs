@@ -21,6 +21,7 @@ mod policy;
 mod replay;
 mod serve;
 mod system;
+mod witness;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -52,6 +53,8 @@ struct Arguments {
 enum Command {
     /// Start the server
     Serve(serve::Arguments),
+    /// Run a witness: sign that other logs only grow
+    Witness(witness::Arguments),
     /// Have a case judged
     Decide(decide::Arguments),
     /// Make, look into, publish and list packages
@@ -104,12 +107,15 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<Ended> {
     let Arguments { connection, json, command } = arguments;
-    if let Command::Serve(arguments) = command {
-        return serve::run(arguments);
-    }
+    let command = match command {
+        Command::Serve(arguments) => return serve::run(arguments),
+        Command::Witness(arguments) => return witness::run(arguments),
+        other => other,
+    };
     output::log(output::LogFormat::Text, "warn")?;
     match command {
         Command::Serve(arguments) => serve::run(arguments),
+        Command::Witness(arguments) => witness::run(arguments),
         Command::Decide(arguments) => decide::run(arguments, &connection, json),
         Command::Plugin(command) => plugin::run(command, &connection, json),
         Command::Policy(command) => policy::run(command, &connection, json),

@@ -1,11 +1,13 @@
 //! `assize serve`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use assize_server::{Config, LogKey, Schedule, Server};
+use assize_ledger::timestamp::Trust;
+use assize_server::{Anchor, Authority, Config, LogKey, Outside, Schedule, Server, Witness};
 
 use crate::output::{self, Ended, LogFormat};
 
@@ -42,6 +44,21 @@ pub(crate) struct Arguments {
     /// Sign a checkpoint once the last one is this many seconds old and an entry follows it
     #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     checkpoint_seconds: u64,
+    /// Address of an authority that stamps checkpoints with its time (RFC 3161); give it again for each
+    #[arg(long, value_name = "URL", requires = "tsa_roots")]
+    tsa: Vec<String>,
+    /// Root certificates (PEM) that the authorities' tokens must lead to
+    #[arg(long, value_name = "FILE")]
+    tsa_roots: Option<PathBuf>,
+    /// A witness (C2SP tlog-witness) that signs each checkpoint: its address, a #, and its key; give it again for each
+    #[arg(long, value_name = "URL#KEY", value_parser = witness)]
+    witness: Vec<Witness>,
+    /// A file that only grows, or an address that takes POST, where checkpoints are kept; give it again for each
+    #[arg(long, value_name = "FILE|URL", value_parser = anchor)]
+    anchor: Vec<Anchor>,
+    /// How often authorities and anchors get the newest checkpoint
+    #[arg(long, default_value_t = 3_600, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    outside_seconds: u64,
     /// Requests a minute for each key of role app; 0: no limit
     #[arg(long, default_value_t = 100, value_name = "N")]
     rate_limit_app: u32,
@@ -57,11 +74,36 @@ pub(crate) struct Arguments {
 }
 
 /// A log's name stands on a line of its own in a checkpoint, and before a space under it.
-fn origin(text: &str) -> Result<String, String> {
+pub(crate) fn origin(text: &str) -> Result<String, String> {
     if text.is_empty() || text.len() > 255 || text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+') {
         return Err("use 1 to 255 characters, none of them a space or a plus".into());
     }
     Ok(text.to_owned())
+}
+
+/// Authorities that are believed, from a file of certificates.
+pub(crate) fn trust(path: &Path) -> anyhow::Result<Trust> {
+    let pem = std::fs::read(path).with_context(|| format!("{} can't be read", path.display()))?;
+    Trust::from_pem(&pem).with_context(|| format!("{} holds no certificates of authorities", path.display()))
+}
+
+fn witness(text: &str) -> Result<Witness, String> {
+    let (url, key) = text.split_once('#').ok_or("write its address, a #, and its key")?;
+    if !(url.starts_with("http://") || url.starts_with("https://")) {
+        return Err("write an address with http:// or https://".into());
+    }
+    let key = key.parse().map_err(|error: assize_ledger::KeyError| error.to_string())?;
+    Ok(Witness { url: url.to_owned(), key })
+}
+
+fn anchor(text: &str) -> Result<Anchor, String> {
+    if text.starts_with("http://") || text.starts_with("https://") {
+        return Ok(Anchor::Url(text.to_owned()));
+    }
+    if text.contains("://") {
+        return Err("write a file, or an address with http:// or https://".into());
+    }
+    Ok(Anchor::File(PathBuf::from(text)))
 }
 
 /// Plugins shipped with the binary.
@@ -71,7 +113,7 @@ fn beside_the_binary() -> Option<PathBuf> {
 }
 
 impl Arguments {
-    fn config(self) -> Config {
+    fn config(self) -> anyhow::Result<Config> {
         let mut config = Config::new(self.data);
         config.database = self.database.filter(|url| !url.is_empty());
         config.listen = self.listen;
@@ -89,7 +131,15 @@ impl Arguments {
         config.app_requests_per_minute = (self.rate_limit_app > 0).then_some(self.rate_limit_app);
         config.max_body = self.max_body.unwrap_or(config.max_body);
         config.max_in_flight = self.max_in_flight.unwrap_or(config.max_in_flight);
-        config
+        let trust = Arc::new(self.tsa_roots.as_deref().map(trust).transpose()?.unwrap_or_default());
+        let authority = |url| Authority { url, trust: Arc::clone(&trust) };
+        config.outside = Outside {
+            authorities: self.tsa.into_iter().map(authority).collect(),
+            witnesses: self.witness,
+            anchors: self.anchor,
+            period: Duration::from_secs(self.outside_seconds),
+        };
+        Ok(config)
     }
 }
 
@@ -97,22 +147,25 @@ impl Arguments {
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Ended> {
     output::log(arguments.log_format, "info")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         // Before anything is printed: whoever reads the line may stop us at once.
         let stop = stop_signal()?;
-        let server = Server::open(arguments.config()).await?;
+        let server = Server::open(arguments.config()?).await?;
         if let Some(key) = server.admin_key() {
             output::line(format_args!("admin key: {key}"))?;
         }
         output::line(format_args!("listening on http://{}", server.address()))?;
         server.run(stop).await?;
         Ok(Ended::Fine)
-    })
+    });
+    // Somebody outside may still be waited for; what the host itself had to do is done.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    ended
 }
 
 /// Ends with the first SIGINT or SIGTERM.
 #[cfg(unix)]
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+pub(crate) fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT can't be listened for")?;
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM can't be listened for")?;
@@ -126,7 +179,7 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
 
 /// Ends with the first Ctrl-C.
 #[cfg(not(unix))]
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+pub(crate) fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
     Ok(async {
         if let Err(error) = tokio::signal::ctrl_c().await {
             tracing::error!(%error, "Ctrl-C can't be listened for: ending");

@@ -1,12 +1,14 @@
 //! Exports: a part of a log in one file, with everything that is needed to check it (`docs/export-format.md`).
 
 mod items;
+mod lines;
 mod targets;
 mod verify;
 mod write;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::lines::export_lines;
 pub use self::targets::Targets;
 pub use self::verify::{ExportCheck, ExportReport, verify_export};
 pub use self::write::ExportWriter;

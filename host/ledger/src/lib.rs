@@ -3,8 +3,9 @@
 //! Here live the two values that everything is named by ([`Digest`], [`Timestamp`]); the bytes of a ledger [`Entry`] and
 //! the [facts](DecisionFacts) in it; the hash chain and Merkle tree over them ([`Head`], [`tree`]); the salted
 //! [`Commitment`]s that keep personal data out of them; [proofs](proof) of inclusion and consistency; signed [`Note`]s, the
-//! [`Checkpoint`]s in them and the [`Keyring`] of a log; and the check of all that ([`Verifier`]). The exact bytes are
-//! described in `docs/ledger-format.md`.
+//! [`Checkpoint`]s in them and the [`Keyring`] of a log; what an authority says about when ([`timestamp`]) and what a
+//! witness saw ([`AddCheckpoint`]); exports ([`ExportWriter`]); and the check of all that ([`Verifier`],
+//! [`verify_export`]). The exact bytes are described in `docs/ledger-format.md` and `docs/export-format.md`.
 //!
 //! Here is no WebAssembly, no HTTP and no database: an auditor's verifier needs this crate alone.
 
@@ -22,6 +23,7 @@ mod note;
 pub mod proof;
 mod receipt;
 mod time;
+pub mod timestamp;
 pub mod tree;
 mod verify;
 mod witness;
@@ -32,7 +34,8 @@ pub use commitment::{Commitment, Salt};
 pub use digest::{Digest, ParseDigestError};
 pub use entry::{DecodeError, EncodeError, Entry, EntryRef, FORMAT_VERSION, MAGIC, MAX_FACTS, MAX_NAME, entry_hash};
 pub use export::{
-    EXPORT_FORMAT, ExportCheck, ExportHeader, ExportReport, ExportWriter, PayloadKind, Targets, verify_export,
+    EXPORT_FORMAT, ExportCheck, ExportHeader, ExportReport, ExportWriter, PayloadKind, Targets, export_lines,
+    verify_export,
 };
 pub use facts::{AdministrativeFacts, CommonFacts, DecisionFacts, PluginFact};
 pub use key::{Algorithm, KeyError, KeyId, SignerKey, VerifierKey};
@@ -43,5 +46,5 @@ pub use proof::ProofError;
 pub use receipt::{RECEIPT_FORMAT, Receipt, ReceiptError, Receipted};
 pub use time::{ParseTimestampError, Timestamp};
 pub use tree::{Frontier, Peaks, Tile, TileId, TreeError};
-pub use verify::{Fault, Faults, Link, Report, Start, StoredEntry, TimeRange, Verifier};
+pub use verify::{Fault, Faults, Link, Outside, Report, Start, StoredEntry, TimeRange, Verifier};
 pub use witness::{AddCheckpoint, Seen, WitnessError};

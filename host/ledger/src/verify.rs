@@ -5,5 +5,5 @@ mod report;
 mod verifier;
 
 pub use fault::{Fault, Faults};
-pub use report::{Report, TimeRange};
+pub use report::{Outside, Report, TimeRange};
 pub use verifier::{Link, Start, StoredEntry, Verifier};

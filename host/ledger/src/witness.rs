@@ -163,7 +163,9 @@ mod tests {
         let leaves: Vec<Digest> =
             (0..size).map(|n| leaf_hash(&(n + if n > 6 { salt } else { 0 }).to_be_bytes())).collect();
         let mut tree = Peaks::default();
-        leaves.iter().for_each(|leaf| tree.append(*leaf));
+        for leaf in &leaves {
+            tree.append(*leaf);
+        }
         let subtrees = if old == 0 { vec![] } else { proof::consistency(0..old, size).unwrap() };
         let proof = Plan::new(subtrees).roots(&Tiles::from([(TileId { level: 0, index: 0 }, leaves)])).unwrap();
         let key = SignerKey::from_seed(ORIGIN, Algorithm::Ed25519, [1; 32]).unwrap();

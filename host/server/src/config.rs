@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::outside::Outside;
 use crate::signer::Schedule;
 
 /// What an operator chooses at the start of a server.
@@ -25,6 +26,8 @@ pub struct Config {
     pub log_key: LogKey,
     /// When checkpoints are signed unasked.
     pub checkpoints: Schedule,
+    /// Who outside is asked for evidence.
+    pub outside: Outside,
     /// Requests a minute and key of role app; none: no limit.
     pub app_requests_per_minute: Option<u32>,
     /// Bytes of a JSON body.
@@ -76,6 +79,7 @@ impl Config {
             origin: None,
             log_key: LogKey::default(),
             checkpoints: Schedule::default(),
+            outside: Outside::default(),
             // BTV-9.
             app_requests_per_minute: Some(100),
             max_body: 1 << 20,

@@ -85,7 +85,9 @@ pub(crate) async fn begin(app: &SharedApp, caller: &Caller, export: Export) -> R
         change: Change::Export { id, first: from, last: to - 1 },
     };
     app.store.change(draft).await?;
-    let covered = app.signer.covering(to).await?;
+    // Under a checkpoint of now: it covers what was erased until now, and the newest key signs it (the one before is gone).
+    let keyed = app.store.log_keys().await?.last().map_or(0, |key| key.seq + 1);
+    let covered = app.signer.covering(size.max(keyed)).await?;
     let previous = match from.checked_sub(1) {
         Some(before) => app.store.entry_hash(before).await?.unwrap_or(Digest::ZERO),
         None => Digest::ZERO,
@@ -123,6 +125,8 @@ enum SendError {
     Write(#[from] std::io::Error),
     #[error("entry {0} is gone")]
     Hole(u64),
+    #[error("what entry {0} binds was erased meanwhile: ask again")]
+    Erased(u64),
     #[error("the reader went away")]
     Gone,
 }
@@ -144,13 +148,14 @@ async fn send(
         }
     }
     out.peaks(&store.roots(nodes(0..from)).await?)?;
-    let mut checkpoints = store.checkpoints(from + 1, u32::MAX).await?.into_iter().peekable();
     let mut next = from;
     while next < to {
         let end = to.min(next + BATCH);
         let rows = store.entries(None, next, u32::try_from(end - next).unwrap_or(u32::MAX)).await?;
         let sealed = if payloads { store.sealed(next, end).await? } else { Vec::new() };
         let mut sealed = sealed.into_iter().peekable();
+        let checkpoints = store.checkpoints(next + 1, u32::try_from(BATCH).unwrap_or(u32::MAX)).await?;
+        let mut checkpoints = checkpoints.into_iter().peekable();
         for row in rows {
             if row.seq != next {
                 return Err(SendError::Hole(next));
@@ -160,6 +165,10 @@ async fn send(
                 out.foreign(&row.hash)?;
             } else {
                 out.entry(&row.bytes)?;
+                // Its erasure isn't under this checkpoint, so the file would look as if it had a hole.
+                if bound.as_ref().and_then(|bound| bound.erased_by).is_some_and(|by| by >= size) {
+                    return Err(SendError::Erased(row.seq));
+                }
                 let parts = bound
                     .into_iter()
                     .flat_map(|bound| [(PayloadKind::Input, bound.input), (PayloadKind::Record, bound.record)]);
@@ -188,14 +197,9 @@ async fn send(
         out.checkpoint(&with_cosignatures(store, size, note.as_bytes()).await?)?;
     }
     extras(store, &mut out, (from, to, size), tenant.as_deref(), payloads).await?;
-    let held: std::collections::BTreeSet<u64> = store
-        .checkpoints(from + 1, u32::MAX)
-        .await?
-        .iter()
-        .map(|row| row.size)
-        .filter(|at| *at <= to || *at == size)
-        .collect();
-    for stamp in store.stamps().await?.into_iter().filter(|stamp| held.contains(&stamp.size)) {
+    // Those over checkpoints that are in the file.
+    let held = |at: u64| (from < at && at <= to) || at == size;
+    for stamp in store.stamps().await?.into_iter().filter(|stamp| held(stamp.size)) {
         out.token(stamp.size, &stamp.authority, &stamp.token)?;
     }
     let rest = app.signer.finish_export(out, &keyring, size)?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use assize_kernel::{Record, RunStatus};
+use assize_ledger::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -22,12 +23,19 @@ struct ByFailure {
     status: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByEvidence {
+    what: String,
+}
+
 /// The host's metrics.
 pub(crate) struct Metrics {
     registry: Registry,
     decisions: Family<ByVerdict, Counter>,
     failures: Family<ByFailure, Counter>,
     seconds: Histogram,
+    outside_failures: Family<ByEvidence, Counter>,
+    outside_last: Family<ByEvidence, Gauge>,
     pub(crate) waiting: Gauge,
     pub(crate) in_flight: Gauge,
     pub(crate) entries: Gauge,
@@ -44,6 +52,8 @@ impl Metrics {
             decisions: Family::default(),
             failures: Family::default(),
             seconds,
+            outside_failures: Family::default(),
+            outside_last: Family::default(),
             waiting: Gauge::default(),
             in_flight: Gauge::default(),
             entries: Gauge::default(),
@@ -54,6 +64,10 @@ impl Metrics {
         registry.register("decisions", "Recorded decisions by verdict", metrics.decisions.clone());
         registry.register("plugin_failures", "Calls that gave no answer", metrics.failures.clone());
         registry.register("decision_seconds", "From admission to durable record", metrics.seconds.clone());
+        let help = "Times that no evidence could be had from outside";
+        registry.register("outside_failures", help, metrics.outside_failures.clone());
+        let help = "When evidence from outside was had last, in seconds since 1970";
+        registry.register("outside_last_success", help, metrics.outside_last.clone());
         registry.register("sequencer_waiting", "Requests waiting for the sequencer", metrics.waiting.clone());
         registry.register("decisions_in_flight", "Decisions under way", metrics.in_flight.clone());
         registry.register("ledger_entries", "Entries in the ledger", metrics.entries.clone());
@@ -68,6 +82,17 @@ impl Metrics {
         for run in record.plugins.iter().filter(|run| run.status != RunStatus::Ok) {
             let label = ByFailure { package: run.package.to_string(), status: run.status.as_str() };
             self.failures.get_or_create(&label).inc();
+        }
+    }
+
+    /// How it went with somebody outside.
+    pub(crate) fn outside(&self, what: &str, had: bool) {
+        let label = ByEvidence { what: what.to_owned() };
+        if had {
+            let now = Timestamp::now().as_millis() / 1_000;
+            self.outside_last.get_or_create(&label).set(i64::try_from(now).unwrap_or(i64::MAX));
+        } else {
+            self.outside_failures.get_or_create(&label).inc();
         }
     }
 

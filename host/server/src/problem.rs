@@ -158,8 +158,8 @@ impl From<StoreError> for Problem {
             | StoreError::InUse { .. }
             | StoreError::Origin { .. }
             | StoreError::Corrupt { .. }
-            | StoreError::Role { .. }
             | StoreError::Unknown { .. }
+            | StoreError::Role { .. }
             | StoreError::Storage { .. } => Self::internal(error),
         }
     }

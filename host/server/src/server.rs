@@ -45,6 +45,8 @@ pub enum StartError {
     Sandbox(#[from] SandboxError),
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
+    #[error("can't make the data directory {}: {error}", path.display())]
+    Data { path: std::path::PathBuf, error: std::io::Error },
     #[error("can't listen on {address}: {error}")]
     Listen { address: SocketAddr, error: std::io::Error },
     #[error("serving failed: {0}")]
@@ -60,6 +62,7 @@ impl Server {
             Some(origin) => origin.clone(),
             None => kept_origin(&config).await?.unwrap_or_else(|| Config::ORIGIN.to_owned()),
         };
+        std::fs::create_dir_all(&config.data).map_err(|error| StartError::Data { path: config.data.clone(), error })?;
         let store = match &config.database {
             Some(url) => options.open_postgres(url, &origin).await?,
             None => options.open(&config.data, &origin).await?,
@@ -130,12 +133,15 @@ impl Server {
             let app = Arc::clone(&self.app);
             async move { app.signer.run(app.config.checkpoints).await }
         });
+        // They end with the set.
+        let outside = crate::outside::spawn(&self.app);
         let retaining = tokio::spawn(crate::retention::run(Arc::clone(&self.app)));
         let reloading = tokio::spawn(crate::reload::run(Arc::clone(&self.app)));
         let served = axum::serve(listener, router).with_graceful_shutdown(shutdown).await;
         signing.abort();
         retaining.abort();
         reloading.abort();
+        drop(outside);
         // What was recorded since the last checkpoint is covered before the host goes.
         if let Ok(Some(head)) = self.app.store.head().await
             && let Err(error) = self.app.signer.covering(head.size).await

@@ -152,11 +152,6 @@ impl Signer {
         export.finish(&key).map_err(|error| SignError::File { path: PathBuf::from("export"), error })
     }
 
-    /// The public key that signs now.
-    pub(crate) fn public(&self) -> VerifierKey {
-        self.key.load().public().clone()
-    }
-
     /// The newest checkpoint; signed now if there is none yet.
     pub(crate) async fn newest(&self) -> Result<Arc<Signed>, SignError> {
         match self.newest.load_full() {
@@ -165,7 +160,7 @@ impl Signer {
         }
     }
 
-    /// A checkpoint of at least `size` entries; signed now if there is none yet.
+    /// A checkpoint of at least `size` entries, or of all if there aren't as many; signed now if there is none yet.
     pub(crate) async fn covering(&self, size: u64) -> Result<Arc<Signed>, SignError> {
         let known = || self.newest.load_full().filter(|signed| signed.size >= size);
         if let Some(signed) = known() {
@@ -263,6 +258,10 @@ impl Signer {
     /// Signs where the log stands. The lock is held.
     async fn sign(&self) -> Result<Arc<Signed>, SignError> {
         let head = self.store.head().await?.filter(|head| head.size > 0).ok_or(SignError::Empty)?;
+        // Asked for more than there is: nothing new is signed, whoever asks how often.
+        if let Some(newest) = self.newest.load_full().filter(|newest| newest.size >= head.size) {
+            return Ok(newest);
+        }
         let note = Checkpoint::new(&self.origin, head.size, head.root).sign(&self.key.load())?.to_string();
         self.store.put_checkpoint(head.size, note.clone().into_bytes()).await?;
         let path = self.data.join(CHECKPOINT_FILE);
@@ -355,10 +354,23 @@ fn find_key(
         let place = path.display().to_string();
         return Err(SignError::WrongKey { newest: newest.to_string(), place, found: "no key".into() });
     }
-    let key = SignerKey::generate(origin, Algorithm::Ed25519).map_err(|error| key_error(path.display(), error))?;
-    write_private(&path, &key.to_secret())?;
+    let key = stored_key(&path, origin, Algorithm::Ed25519)?;
     tracing::info!(key = %key.public(), path = %path.display(), "made the key that signs the log: keep a copy of it");
     Ok((key, Some(path)))
+}
+
+/// The key in a file, which is made where it isn't there.
+pub(crate) fn stored_key(path: &Path, name: &str, algorithm: Algorithm) -> Result<SignerKey, SignError> {
+    if let Some(key) = read_key(path)? {
+        if key.public().name() != name {
+            let (newest, place) = (name.to_owned(), path.display().to_string());
+            return Err(SignError::WrongKey { newest, place, found: key.public().to_string() });
+        }
+        return Ok(key);
+    }
+    let key = SignerKey::generate(name, algorithm).map_err(|error| key_error(path.display(), error))?;
+    write_private(path, &key.to_secret())?;
+    Ok(key)
 }
 
 fn read_key(path: &Path) -> Result<Option<SignerKey>, SignError> {
@@ -393,7 +405,7 @@ fn write_private(path: &Path, text: &str) -> Result<(), SignError> {
 }
 
 /// Replaces a file at once: a reader finds the old text or the new.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut file = fs::File::create(&new)?;
     file.write_all(text.as_bytes())?;

@@ -41,6 +41,13 @@ impl Reader {
         rows.iter().map(line).collect()
     }
 
+    /// The largest checkpoint that a witness with this key signed; 0 for none.
+    pub async fn cosigned_by(&self, key: &str) -> Result<u64, StoreError> {
+        let query = query_scalar("SELECT max(size) FROM cosignatures WHERE key = ?").bind(key);
+        let size: Option<i64> = query.fetch_one(&self.pool).await.map_err(storage("reading cosignatures"))?;
+        Ok(size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default())
+    }
+
     /// The keys that sign checkpoints, oldest first.
     pub async fn log_keys(&self) -> Result<Vec<LogKeyRow>, StoreError> {
         let sql = "SELECT k.seq, k.key, e.bytes FROM log_keys k JOIN entries e ON e.seq = k.seq ORDER BY k.seq";
@@ -97,13 +104,12 @@ impl Reader {
     pub async fn tile(&self, id: TileId, width: usize) -> Result<Vec<Digest>, StoreError> {
         let failed = storage("reading a tile");
         let name = || format!("tile {}/{}", id.level, id.index);
-        if width == TILE_WIDTH {
-            let query = query_scalar("SELECT hashes FROM tiles WHERE level = ? AND idx = ?");
-            let query = query.bind(i64::from(id.level)).bind(int(id.index));
-            let full: Option<Vec<u8>> = query.fetch_optional(&self.pool).await.map_err(&failed)?;
-            if let Some(hashes) = full {
-                return hashes.chunks(32).map(|hash| digest(hash, name)).collect();
-            }
+        // One row, where there may be 256 others that lie far apart.
+        let query = query_scalar("SELECT hashes FROM tiles WHERE level = ? AND idx = ?");
+        let query = query.bind(i64::from(id.level)).bind(int(id.index));
+        let full: Option<Vec<u8>> = query.fetch_optional(&self.pool).await.map_err(&failed)?;
+        if let Some(hashes) = full {
+            return hashes.chunks(32).take(width).map(|hash| digest(hash, name)).collect();
         }
         let first = id.index.saturating_mul(TILE_WIDTH as u64);
         let hashes: Vec<Vec<u8>> = if id.level == 0 {

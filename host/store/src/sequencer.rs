@@ -1,4 +1,5 @@
-//! The one task that writes: it gives every entry its place.
+//! The one task of a host that writes: it gives every entry its place. Where hosts share a database, their sequencers take
+//! turns.
 //!
 //! Requests wait in a bounded queue. Whatever waits when the last group is done makes the next one, so groups grow with
 //! the load and nobody waits for a timer. A group is one transaction; its requesters hear of it after `COMMIT` returned,

@@ -4,12 +4,18 @@
 //! one long transaction, which would keep a running server from shortening its WAL: rows are never changed, so what was
 //! there when the check began is still there.
 
+mod outside;
 mod read;
 mod state;
-mod witnesses;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+
+use assize_ledger::timestamp::Trust;
+use assize_ledger::{
+    Checkpoint, CheckpointError, Digest, Fault, Keyring, Link, Note, Outside, Report, Start, Tile, TileId, Timestamp,
+    Verifier, VerifierKey,
+};
 
 use self::read::Batch;
 use crate::StoreError;
@@ -17,13 +23,9 @@ use crate::check::{self, Seen};
 use crate::db::{int, query, query_scalar, storage};
 use crate::read::Reader;
 use crate::record::{Cell, hex};
-use assize_ledger::{
-    Checkpoint, CheckpointError, Digest, Fault, Keyring, Link, Note, Report, Start, Tile, TileId, Timestamp, Verifier,
-    VerifierKey,
-};
 
 /// Which part of the ledger to check, and against what.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct VerifyOptions {
     /// The first entry; none or 0 for all of them. From a later one on, the hash of the entry before is taken as
     /// stored, and what can only be told from the beginning (tree, tiles, heads) isn't checked.
@@ -37,6 +39,10 @@ pub struct VerifyOptions {
     pub checkpoint: Option<Note>,
     /// A key of the log known from elsewhere: one of those that it introduced must be this.
     pub key: Option<VerifierKey>,
+    /// Authorities whose time stamps are believed; without any, stamps aren't checked.
+    pub trust: Option<Trust>,
+    /// Witnesses whose signatures are believed.
+    pub witnesses: Vec<VerifierKey>,
 }
 
 /// How far a check is.
@@ -153,7 +159,9 @@ impl Reader {
         }
         check_erasures(&shared.seen, from..end, report);
         if whole {
-            self.check_cosignatures(report).await;
+            self.check_cosignatures(&options.witnesses, report).await;
+            self.check_stamps(options.trust.as_ref(), report).await;
+            report.notes.push(Outside::sentence(&report.outside, end));
         }
         self.check_state(&shared.seen, from..end, whole, report).await;
         Ok(verifier.finish())

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod common;
+#[path = "common/proxy.rs"]
+mod proxy;
 
 use std::collections::BTreeSet;
 
@@ -9,6 +11,7 @@ use assize_ledger::Digest;
 use assize_store::{Change, Idempotency, Outcome, Store, StoreError, SystemEvent, VerifyOptions};
 use common::database::Database;
 use common::{change, decision};
+use proxy::{Next, Proxy};
 
 async fn is_sound(store: &Store) {
     let report = store.verify(VerifyOptions::default(), |_| {}).await.unwrap();
@@ -192,4 +195,30 @@ async fn texts_that_postgresql_cannot_hold_are_refused_by_themselves() {
     assert!(matches!(one, Err(StoreError::Invalid { field: "environment", .. })), "{one:?}");
     assert!(matches!(two, Err(StoreError::Invalid { field: "idempotency_key", .. })), "{two:?}");
     assert!(matches!(three, Ok(Outcome::Appended(_))), "{three:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_breaks_off_is_answered_as_what_became_of_it() {
+    let Some(database) = Database::postgres() else { return };
+    let Database::Postgres { server, url } = &database else { return };
+    let proxy = Proxy::start(&server.socket());
+    let name = url.split('?').next().unwrap();
+    let store = Store::open_postgres(&format!("{name}?host={}", proxy.folder().display()), common::ORIGIN).await.unwrap();
+    for n in 0..10 {
+        proxy.next(Next::LoseAnswer);
+        let group = (0..5).map(|one| store.decide(decision(100 * n + one)));
+        for outcome in futures::future::join_all(group).await {
+            assert!(matches!(outcome, Ok(Outcome::Appended(_))), "it is in: {outcome:?}");
+        }
+        assert!(proxy.is_done());
+        let before = store.head().await.unwrap().unwrap().size;
+
+        proxy.next(Next::Lose);
+        let lost = store.decide(decision(100 * n + 50)).await;
+        assert!(matches!(lost, Err(StoreError::Storage { .. })), "it isn't in: {lost:?}");
+        assert!(proxy.is_done());
+        assert_eq!(store.head().await.unwrap().unwrap().size, before);
+    }
+    assert_eq!(store.head().await.unwrap().unwrap().size, 51);
+    is_sound(&store).await;
 }

@@ -7,3 +7,5 @@ mod append;
 mod erasure;
 #[path = "proofs.rs"]
 mod proofs;
+#[path = "verify.rs"]
+mod verify;

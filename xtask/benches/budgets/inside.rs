@@ -29,6 +29,7 @@ pub(crate) fn measure(dist: &Dist, data: &Path, effort: Effort, figures: &mut Fi
         let reader = Store::open_read_only(data).await?;
         host.replay(&reader, effort, figures).await?;
         verify(&reader, figures).await?;
+        prove(&reader, figures).await?;
         reader.close().await;
         append(effort, figures).await
     })
@@ -300,6 +301,22 @@ async fn verify(reader: &Reader, figures: &mut Figures) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Proofs of entries all over the log that the load left.
+async fn prove(reader: &Reader, figures: &mut Figures) -> anyhow::Result<()> {
+    const PROOFS: u64 = 1_000;
+    let size = reader.head().await?.map_or(0, |head| head.size);
+    let mut waits = Vec::new();
+    for n in 0..PROOFS {
+        let seq = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) % size.max(1);
+        let started = Instant::now();
+        reader.inclusion_proof(seq, size).await?;
+        waits.push(micros(started.elapsed()));
+    }
+    let what = format!("inclusion proof from stored nodes, {size} entries, p50");
+    figures.add(&what, "µs", Goal::AtMost(1_000.0), quantile(&sorted(waits), 50));
+    Ok(())
+}
+
 /// Decisions with an input of 500 bytes and a record of 2.5 KB, made durable by 256 callers at once.
 async fn append(effort: Effort, figures: &mut Figures) -> anyhow::Result<()> {
     const CALLERS: u64 = 256;
@@ -334,6 +351,7 @@ const SNAPSHOT: &[u8] = b"snapshot";
 fn draft(n: u64) -> DecisionDraft {
     let now = Timestamp::now();
     DecisionDraft {
+        data_subject: None,
         id: format!("01890a5d-ac96-774b-bcce-{n:012x}"),
         facts: DecisionFacts {
             tenant: "default".to_owned(),

@@ -119,6 +119,13 @@ fn decision_request(system: &str) -> Vec<u8> {
     request("POST", "/v1/decisions", KEY, "application/json", case(system).to_string().as_bytes())
 }
 
+/// A request with one header more.
+fn with_header(request: &[u8], header: &str) -> Vec<u8> {
+    let line = request.windows(2).position(|at| at == b"\r\n").map_or(request.len(), |at| at + 2);
+    let (first, rest) = request.split_at(line);
+    [first, header.as_bytes(), b"\r\n", rest].concat()
+}
+
 fn decisions(server: &Server, effort: Effort, figures: &mut Figures) -> anyhow::Result<()> {
     let request = decision_request("quiet");
     // Caches and averages settle.
@@ -131,6 +138,14 @@ fn decisions(server: &Server, effort: Effort, figures: &mut Figures) -> anyhow::
     let one = load::run(server.address(), &request, 1, effort.load / 2)?;
     figures.add("one decision at a time, p50", "ms", Goal::AtMost(0.5), one.latency(50));
     figures.add("  p99", "ms", Goal::AtMost(2.0), one.latency(99));
+    // A checkpoint signed and kept for each, where nobody else asks.
+    let receipted = with_header(&request, "prefer: receipt");
+    let one = load::run(server.address(), &receipted, 1, effort.load / 4)?;
+    figures.add("  with its receipt, p50", "ms", Goal::None, one.latency(50));
+    figures.add("  with its receipt, p99", "ms", Goal::None, one.latency(99));
+    let many = load::run(server.address(), &receipted, 64, effort.load / 4)?;
+    figures.add("decisions with receipts, 64 clients", "1/s", Goal::None, many.rate);
+    figures.add("  p99", "ms", Goal::None, many.latency(99));
     Ok(())
 }
 

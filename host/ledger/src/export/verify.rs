@@ -8,10 +8,11 @@ use serde::Serialize;
 use super::items::{Item, Items, Kind};
 use super::{EXPORT_FORMAT, ExportHeader, MAGIC, PayloadKind, Targets, VERSION, manifest};
 use crate::proof::verify_inclusion;
+use crate::timestamp::Trust;
 use crate::tree::full_nodes;
 use crate::{
     AdministrativeFacts, Checkpoint, Commitment, CommonFacts, Digest, EntryKind, EntryRef, Fault, Faults, Introduced,
-    Keyring, Note, Peaks, Salt, TimeRange, Timestamp, VerifierKey, entry_hash,
+    Keyring, Note, Outside, Peaks, Salt, TimeRange, Timestamp, VerifierKey, entry_hash, timestamp,
 };
 
 /// What an export is checked against.
@@ -19,6 +20,10 @@ use crate::{
 pub struct ExportCheck {
     /// A key of the log known from elsewhere.
     pub key: Option<VerifierKey>,
+    /// Authorities whose time stamps are believed; without any, stamps aren't checked.
+    pub trust: Option<Trust>,
+    /// Witnesses whose signatures are believed.
+    pub witnesses: Vec<VerifierKey>,
     /// A checkpoint known from elsewhere. It can be compared where its size is one that the file passes.
     pub checkpoint: Option<Note>,
 }
@@ -48,6 +53,8 @@ pub struct ExportReport {
     pub root: Option<Digest>,
     /// The keys that the log introduced, oldest first.
     pub keys: Vec<String>,
+    /// What others outside said last about the log.
+    pub outside: Vec<Outside>,
     /// What is wrong.
     pub faults: Faults,
     /// What this check could not show, in sentences for people.
@@ -87,7 +94,10 @@ struct Check {
     erasures: Vec<(u64, Targets)>,
     /// The keys whose entries were shown.
     introduced: BTreeSet<u64>,
-    sizes: BTreeSet<u64>,
+    /// The hashes of the checkpoints' texts, by size: what is stamped.
+    texts: BTreeMap<u64, Digest>,
+    trust: Option<Trust>,
+    witnesses: Vec<VerifierKey>,
     covered: Option<Checkpoint>,
     expected: Option<Checkpoint>,
     compared: bool,
@@ -114,16 +124,7 @@ fn run(
     report: &mut ExportReport,
     progress: &mut impl FnMut(u64, u64),
 ) -> Result<(), Stop> {
-    let decoder = zstd::Decoder::new(input).map_err(|error| format!("not a zstd file: {error}"))?.single_frame();
-    let mut items = Items::new(std::io::BufReader::with_capacity(1 << 17, decoder));
-    let magic: [u8; 8] = items.array("magic")?;
-    if magic != MAGIC {
-        return Err(format!("magic: found {}, expected {}", hex::encode(magic), hex::encode(MAGIC)));
-    }
-    let version = u16::from_be_bytes(items.array("version")?);
-    if version != VERSION {
-        return Err(format!("version: found {version}, expected {VERSION}"));
-    }
+    let mut items = open(input)?;
     let header = read_header(items.next()?)?;
     let expected =
         check.checkpoint.as_ref().map(|note| Checkpoint::parse(note.text()).map_err(|error| error.to_string()));
@@ -139,7 +140,9 @@ fn run(
         missing: BTreeSet::new(),
         erasures: Vec::new(),
         introduced: BTreeSet::new(),
-        sizes: BTreeSet::new(),
+        texts: BTreeMap::new(),
+        trust: check.trust.clone(),
+        witnesses: check.witnesses.clone(),
         covered: None,
         expected: expected.transpose()?,
         compared: false,
@@ -156,8 +159,26 @@ fn run(
     trailing(left)
 }
 
+/// What is read of a file, item by item.
+pub(super) type Content<R> = std::io::BufReader<zstd::Decoder<'static, std::io::BufReader<R>>>;
+
+/// Begins to read a file: its items follow.
+pub(super) fn open<R: Read>(input: R) -> Result<Items<Content<R>>, Stop> {
+    let decoder = zstd::Decoder::new(input).map_err(|error| format!("not a zstd file: {error}"))?.single_frame();
+    let mut items = Items::new(std::io::BufReader::with_capacity(1 << 17, decoder));
+    let magic: [u8; 8] = items.array("magic")?;
+    if magic != MAGIC {
+        return Err(format!("magic: found {}, expected {}", hex::encode(magic), hex::encode(MAGIC)));
+    }
+    let version = u16::from_be_bytes(items.array("version")?);
+    if version != VERSION {
+        return Err(format!("version: found {version}, expected {VERSION}"));
+    }
+    Ok(items)
+}
+
 /// Whether anything follows the frame.
-fn trailing<R: Read>(decoder: std::io::BufReader<zstd::Decoder<'static, std::io::BufReader<R>>>) -> Result<(), Stop> {
+fn trailing<R: Read>(decoder: Content<R>) -> Result<(), Stop> {
     let mut rest = decoder.into_inner().finish();
     match rest.read(&mut [0]) {
         Ok(0) => Ok(()),
@@ -378,13 +399,13 @@ impl Check {
     fn checkpoint(&mut self, item: &Item) -> Result<(), Stop> {
         let size = self.tree.size();
         let name = format!("checkpoint {size}");
-        if !self.sizes.insert(size) {
+        if self.texts.contains_key(&size) {
             return Err(format!("{name}: found a second one"));
         }
-        let opened = Note::parse(&item.content)
-            .map_err(|error| error.to_string())
-            .and_then(|note| self.keyring.open(&self.header.origin, &note).map_err(|error| error.to_string()));
-        let checkpoint = opened.map_err(|error| format!("{name}: {error}"))?;
+        let note = Note::parse(&item.content).map_err(|error| format!("{name}: {error}"))?;
+        let checkpoint = self.keyring.open(&self.header.origin, &note).map_err(|error| format!("{name}: {error}"))?;
+        self.texts.insert(size, Digest::of(note.text().as_bytes()));
+        self.cosignatures(size, &note);
         let root = self.tree.root();
         if checkpoint.size != size {
             self.fault(&name, "size", checkpoint.size, size);
@@ -402,6 +423,23 @@ impl Check {
             }
         }
         Ok(())
+    }
+
+    /// Signatures of witnesses that are believed must hold; others say nothing.
+    fn cosignatures(&mut self, size: u64, note: &Note) {
+        for witness in self.witnesses.clone() {
+            if !note.signatures().iter().any(|line| line.is_by(&witness)) {
+                continue;
+            }
+            match note.verify(&witness) {
+                Ok(Some(time)) => {
+                    let by = format!("witness {}", witness.name());
+                    Outside::keep(&mut self.report.outside, Outside { by, time, size });
+                }
+                Ok(None) => {}
+                Err(error) => self.fault(format_args!("checkpoint {size}"), "cosignature", error, "a signature"),
+            }
+        }
     }
 
     fn compare_expected(&mut self, size: u64, root: Digest) {
@@ -460,13 +498,23 @@ impl Check {
             Some((size, std::str::from_utf8(authority).ok()?, token))
         });
         let (size, authority, token) = parts.ok_or("token: found too few bytes, or a name that isn't UTF-8")?;
-        if !self.sizes.contains(&size) {
+        let Some(imprint) = self.texts.get(&size).copied() else {
             return Err(format!(
                 "token of {authority:?}: found size {size}, expected that of a checkpoint in this file"
             ));
-        }
+        };
         if token.is_empty() {
             return Err(format!("token of {authority:?} for size {size}: found nothing, expected DER"));
+        }
+        match self.trust.as_ref().map(|trust| timestamp::verify(token, imprint, trust)) {
+            None => {}
+            Some(Ok(stamp)) => {
+                let by = format!("authority {authority} ({})", stamp.authority);
+                Outside::keep(&mut self.report.outside, Outside { by, time: stamp.gen_time, size });
+            }
+            Some(Err(error)) => {
+                self.fault(format_args!("token of {authority:?} for size {size}"), "token", error, "a time stamp");
+            }
         }
         self.report.tokens += 1;
         Ok(())
@@ -530,6 +578,11 @@ impl Check {
         if check.key.is_none() {
             notes.push("no key was given from elsewhere: that the keys are the log's is the file's own word".into());
         }
+        if self.report.tokens > 0 && check.trust.is_none() {
+            let tokens = self.report.tokens;
+            notes.push(format!("{tokens} time stamps weren't checked: no root certificates were given"));
+        }
+        notes.push(Outside::sentence(&self.report.outside, self.header.size));
         match (&self.expected, self.compared) {
             (None, _) => notes.push(
                 "no checkpoint was given from elsewhere: that this is the history which others were shown is the file's own \

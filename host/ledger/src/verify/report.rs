@@ -1,6 +1,6 @@
 //! The outcome of a check.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Faults;
 use crate::{Digest, Timestamp};
@@ -43,6 +43,8 @@ pub struct Report {
     pub last: Option<Digest>,
     /// The root of the tree over all entries; none for a range.
     pub root: Option<Digest>,
+    /// What others outside said last about the log, each by itself: nothing before that can have changed unnoticed.
+    pub outside: Vec<Outside>,
     /// What is wrong.
     pub faults: Faults,
     /// What this check could not show, in sentences for people.
@@ -56,6 +58,44 @@ pub struct TimeRange {
     pub first: Timestamp,
     /// The last entry's time.
     pub last: Timestamp,
+}
+
+/// What somebody outside said about a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outside {
+    /// Who: an authority that stamps times, or a witness.
+    pub by: String,
+    /// When, by their clock.
+    pub time: Timestamp,
+    /// How many entries they had before them, under one root.
+    pub size: u64,
+}
+
+impl Outside {
+    /// Keeps of each the one that covers most.
+    pub fn keep(all: &mut Vec<Self>, new: Self) {
+        match all.iter_mut().find(|other| other.by == new.by) {
+            Some(other) if other.size < new.size => *other = new,
+            Some(_) => {}
+            None => all.push(new),
+        }
+    }
+
+    /// In a sentence for people, what these show of a log of `size` entries, and what they don't.
+    pub fn sentence(all: &[Self], size: u64) -> String {
+        let Some(Self { by, time, size: covered }) = all.iter().max_by_key(|outside| outside.size) else {
+            return "nobody outside has confirmed this log: whoever holds its key could have rewritten all of it"
+                .into();
+        };
+        let rest = match size.saturating_sub(*covered) {
+            0 => String::new(),
+            1 => "; the entry after that is confirmed by nobody outside yet".into(),
+            left => format!("; the {left} entries after that are confirmed by nobody outside yet"),
+        };
+        format!(
+            "nothing in the first {covered} entries can have changed unnoticed since {time}, by the word of {by}{rest}"
+        )
+    }
 }
 
 impl Report {

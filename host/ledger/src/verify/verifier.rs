@@ -87,6 +87,7 @@ impl Verifier {
             payloads: 0,
             components: 0,
             tiles: 0,
+            outside: Vec::new(),
             cosignatures: 0,
             stamps: 0,
             erased: 0,

@@ -63,7 +63,7 @@ pub(crate) async fn create(
     for (index, id) in decisions.iter().enumerate() {
         let found = app.store.decision(Some(tenant), id).await?;
         let found =
-            found.ok_or_else(|| Problem::not_found(format!("decision {id}")).at(&format!("decisions[{index}]")))?;
+            found.ok_or_else(|| Problem::not_found(format!("decision {id}")).at(format!("decisions[{index}]")))?;
         targets.insert(found.row.seq);
     }
     if let Some(subject) = &data_subject {

@@ -123,7 +123,14 @@ pub(crate) async fn verify(
     caller.must_be(&[Role::Auditor])?;
     // The report names records of all tenants.
     caller.must_be_host()?;
-    let options = VerifyOptions { from: query.from, to: query.to, ..VerifyOptions::default() };
+    let outside = &app.config.outside;
+    let options = VerifyOptions {
+        from: query.from,
+        to: query.to,
+        trust: outside.authorities.first().map(|authority| (*authority.trust).clone()),
+        witnesses: outside.witnesses.iter().map(|witness| witness.key.clone()).collect(),
+        ..VerifyOptions::default()
+    };
     // It computes for as long as the log is: not on a thread that serves.
     let store = app.store.clone();
     let verified =

@@ -30,7 +30,12 @@ const PRIVATE: [(header::HeaderName, &str); 2] =
     responses((status = 200, description = "A signed note", content_type = "text/plain")), security(()))]
 pub(crate) async fn checkpoint(State(app): State<SharedApp>) -> Result<Response, Problem> {
     let signed = app.signer.newest().await?;
-    Ok((TEXT, signed.note.clone()).into_response())
+    let mut note = signed.note.clone();
+    for (_, line) in app.store.cosignatures(signed.size).await? {
+        note.push_str(&line);
+        note.push('\n');
+    }
+    Ok((TEXT, note).into_response())
 }
 
 /// A key that signs checkpoints.

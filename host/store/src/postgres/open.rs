@@ -112,8 +112,9 @@ async fn complete(connection: &mut PgConnection, options: &PgConnectOptions) -> 
 
 /// Gives up all rights but those of `role`, also a superuser's.
 async fn become_role(connection: &mut PgConnection, role: &str, options: &PgConnectOptions) -> Result<(), StoreError> {
-    let sql = AssertSqlSafe(format!("SET ROLE {role}"));
-    connection.execute(sql).await.map_err(|error| refused(options, "taking a role", error))?;
+    // One plan for all: else each group's arrays are looked through once more in order to plan for just them.
+    let sql = AssertSqlSafe(format!("SET ROLE {role}; SET plan_cache_mode = force_generic_plan"));
+    connection.execute(sqlx::raw_sql(sql)).await.map_err(|error| refused(options, "taking a role", error))?;
     Ok(())
 }
 

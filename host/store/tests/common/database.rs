@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use assize_store::{Options, Reader, Store, StoreError};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Sqlite, SqliteConnection};
 
 use super::ORIGIN;
 use super::postgres::Server;
@@ -64,4 +66,46 @@ impl Database {
             Self::Postgres { url, .. } => Store::open_postgres_read_only(url).await,
         }
     }
+
+    /// The same once more, to be altered.
+    pub(crate) fn copy(&self) -> Self {
+        match self {
+            Self::Sqlite(dir) => {
+                let copy = tempfile::tempdir().unwrap();
+                std::fs::copy(dir.path().join("assize.db"), copy.path().join("assize.db")).unwrap();
+                Self::Sqlite(copy)
+            }
+            Self::Postgres { server, url } => Self::Postgres { server: Arc::clone(server), url: server.copy(url) },
+        }
+    }
+
+    /// Executes a statement on a table as an intruder would who knows the triggers.
+    pub(crate) async fn intrude(&self, table: &str, sql: &str) {
+        match self {
+            Self::Sqlite(dir) => {
+                let options = SqliteConnectOptions::new().filename(dir.path().join("assize.db"));
+                let mut db = options.disable_statement_logging().connect().await.unwrap();
+                intrude(&mut db, sqlx::query(AssertSqlSafe(sql.to_owned()))).await.unwrap();
+                db.close().await.unwrap();
+            }
+            Self::Postgres { server, url } => drop(server.intrude(url, table, sql)),
+        }
+    }
+}
+
+/// Executes a statement as an intruder would who knows the triggers: without them, and with them back in place after.
+pub(crate) async fn intrude(
+    db: &mut SqliteConnection,
+    statement: sqlx::query::Query<'_, Sqlite, sqlx::sqlite::SqliteArguments>,
+) -> Result<(), sqlx::Error> {
+    let triggers: Vec<(String, String)> =
+        sqlx::query_as("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetch_all(&mut *db).await?;
+    for (name, _) in &triggers {
+        sqlx::query(AssertSqlSafe(format!("DROP TRIGGER {name}"))).execute(&mut *db).await?;
+    }
+    let done = statement.execute(&mut *db).await;
+    for (_, sql) in triggers {
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut *db).await?;
+    }
+    done.map(drop)
 }

@@ -89,11 +89,47 @@ impl Server {
         format!("postgres://{user}@localhost/{database}?host={}", self.folder.path().display())
     }
 
+    /// Its socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path().join(".s.PGSQL.5432")
+    }
+
     /// Executes statements by `psql`; what it says.
     pub(crate) fn run(&self, url: &str, sql: &str) -> String {
         let (done, said) = self.psql(url, sql);
         assert!(done, "{sql}: {said}");
         said
+    }
+
+    /// A copy of a database that nobody is connected to.
+    pub(crate) fn copy(&self, url: &str) -> String {
+        let name = url.split('?').next().and_then(|url| url.rsplit('/').next()).unwrap();
+        let copy = format!("copy_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        let postgres = self.url("postgres", "postgres");
+        // Connections that were given up may take a moment to end.
+        self.run(
+            &postgres,
+            &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
+        );
+        let begun = Instant::now();
+        while !self.psql(&postgres, &format!("CREATE DATABASE {copy} TEMPLATE {name}")).0 {
+            assert!(begun.elapsed() < PATIENCE, "{name} is in use");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.url("postgres", &copy)
+    }
+
+    /// Executes a statement without a table's triggers, and puts them back in place after.
+    pub(crate) fn intrude(&self, url: &str, table: &str, sql: &str) -> String {
+        let (done, said) = self.psql(url, &intrusion(table, sql));
+        assert!(done, "{sql}: {said}");
+        said
+    }
+
+    /// As [`Server::intrude`], which a constraint may forbid.
+    pub(crate) fn may_intrude(&self, url: &str, table: &str, sql: &str) -> Option<String> {
+        let (done, said) = self.psql(url, &intrusion(table, sql));
+        done.then_some(said)
     }
 
     /// As [`Server::run`], where they are refused.
@@ -121,6 +157,17 @@ impl Drop for Server {
         drop(Command::new("kill").args(["-INT", &self.process.id().to_string()]).status());
         drop(self.process.wait());
     }
+}
+
+fn intrusion(table: &str, sql: &str) -> String {
+    format!(
+        "ALTER TABLE {table} DISABLE TRIGGER ALL; {sql}; \
+         DO $$ DECLARE t record; BEGIN \
+             FOR t IN SELECT tgrelid::regclass AS of, tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'D' LOOP \
+                 EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', t.of, t.tgname); \
+             END LOOP; \
+         END $$"
+    )
 }
 
 /// Where its programs are: Debian keeps them beside the path, by version.

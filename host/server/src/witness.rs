@@ -1,0 +1,166 @@
+//! A witness (C2SP tlog-witness): signs that a log's checkpoint extends the one that it signed last, and remembers that.
+//!
+//! It holds no log and trusts none. What it saw last of each is in a file that is replaced as a whole and on disk before the
+//! signature leaves, one request at a time: so it never signs two histories, whatever breaks when.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use assize_ledger::{
+    AddCheckpoint, Algorithm, Checkpoint, Digest, Seen, SignerKey, Timestamp, VerifierKey, WitnessError,
+};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+
+use crate::signer::{SignError, replace, stored_key};
+
+/// What an operator of a witness chooses.
+#[derive(Debug, Clone)]
+pub struct WitnessConfig {
+    /// Directory of its key and of what it saw.
+    pub data: PathBuf,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Its name, which stands beside its signatures.
+    pub name: String,
+    /// The logs that it signs for, by their key.
+    pub logs: Vec<VerifierKey>,
+}
+
+/// A witness that is ready to serve.
+pub struct WitnessServer {
+    listener: TcpListener,
+    address: SocketAddr,
+    state: Arc<Witness>,
+}
+
+struct Witness {
+    key: SignerKey,
+    logs: Vec<VerifierKey>,
+    file: PathBuf,
+    /// Held from reading to writing it.
+    seen: Mutex<BTreeMap<String, Last>>,
+}
+
+/// What was seen last of a log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Last {
+    size: u64,
+    root: Digest,
+}
+
+/// The longest request: a proof and a note.
+const LONGEST: usize = 64 << 10;
+
+impl WitnessServer {
+    /// Finds the witness's key, or makes it, and what it saw; listens.
+    ///
+    /// # Errors
+    /// [`SignError`] for its files, and where it can't listen.
+    pub async fn open(config: WitnessConfig) -> Result<Self, SignError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |error: io::Error| SignError::File { path, error }
+        };
+        std::fs::create_dir_all(&config.data).map_err(failed(&config.data))?;
+        let key = stored_key(&config.data.join("witness.key"), &config.name, Algorithm::Cosignature)?;
+        let file = config.data.join("seen.json");
+        let seen = match std::fs::read(&file) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| failed(&file)(error.into()))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => return Err(failed(&file)(error)),
+        };
+        let listen = Path::new("listening").to_owned();
+        let listener = TcpListener::bind(config.listen).await.map_err(failed(&listen))?;
+        let address = listener.local_addr().map_err(failed(&listen))?;
+        let state = Arc::new(Witness { key, logs: config.logs, file, seen: Mutex::new(seen) });
+        Ok(Self { listener, address, state })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its public key.
+    pub fn key(&self) -> &VerifierKey {
+        self.state.key.public()
+    }
+
+    /// Serves until `shutdown` is done.
+    ///
+    /// # Errors
+    /// Where serving fails.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+        let router = Router::new()
+            .route("/add-checkpoint", post(add_checkpoint))
+            .layer(DefaultBodyLimit::max(LONGEST))
+            .with_state(self.state);
+        axum::serve(self.listener, router).with_graceful_shutdown(shutdown).await
+    }
+}
+
+async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Bytes) -> Response {
+    match sign(&witness, &body).await {
+        Ok(line) => (StatusCode::OK, format!("{line}\n")).into_response(),
+        Err(refused) => refused,
+    }
+}
+
+/// The signature line, or the refusal with the status that the protocol has for it.
+async fn sign(witness: &Witness, body: &[u8]) -> Result<String, Response> {
+    let refused = |status: StatusCode, error: &dyn std::fmt::Display| (status, format!("{error}\n")).into_response();
+    let request = AddCheckpoint::parse(body).map_err(|error| refused(StatusCode::BAD_REQUEST, &error))?;
+    let origin = Checkpoint::parse(request.note.text());
+    let origin = origin.map_err(|error| refused(StatusCode::BAD_REQUEST, &error))?.origin;
+    let key = witness.logs.iter().rev().find(|key| key.name() == origin && request.note.verify(key).is_ok());
+    let key = match key {
+        Some(key) => key,
+        None if witness.logs.iter().any(|key| key.name() == origin) => {
+            return Err(refused(
+                StatusCode::FORBIDDEN,
+                &format_args!("the checkpoint isn't signed by a known key of {origin:?}"),
+            ));
+        }
+        None => return Err(refused(StatusCode::NOT_FOUND, &format_args!("no log {origin:?} is known here"))),
+    };
+    let mut seen = witness.seen.lock().await;
+    let last = seen.get(&origin).map_or_else(Seen::default, |last| Seen { size: last.size, root: last.root });
+    let now = match request.check(key, &last) {
+        Ok(now) => now,
+        Err(WitnessError::Old { .. } | WitnessError::Fork { .. }) => {
+            let headers = [(header::CONTENT_TYPE, "text/x.tlog.size")];
+            return Err((StatusCode::CONFLICT, headers, format!("{}\n", last.size)).into_response());
+        }
+        Err(error @ WitnessError::Smaller { .. }) => return Err(refused(StatusCode::BAD_REQUEST, &error)),
+        Err(error @ WitnessError::Proof(_)) => return Err(refused(StatusCode::UNPROCESSABLE_ENTITY, &error)),
+        Err(error) => return Err(refused(StatusCode::FORBIDDEN, &error)),
+    };
+    let before = seen.insert(origin.clone(), Last { size: now.size, root: now.root });
+    let kept =
+        serde_json::to_string_pretty(&*seen).map_err(io::Error::from).and_then(|text| replace(&witness.file, &text));
+    if let Err(error) = kept {
+        // Nothing was signed: it is as if nobody had asked.
+        match before {
+            Some(before) => seen.insert(origin, before),
+            None => seen.remove(&origin),
+        };
+        tracing::error!(%error, file = %witness.file.display(), "what was seen can't be kept: nothing is signed");
+        return Err(refused(StatusCode::INTERNAL_SERVER_ERROR, &"what was seen can't be kept"));
+    }
+    let mut note = request.note;
+    note.cosign(&witness.key, Timestamp::now());
+    let line = note.signatures().last().map(ToString::to_string).unwrap_or_default();
+    tracing::info!(origin, size = now.size, "signed");
+    Ok(line)
+}

@@ -1,0 +1,53 @@
+//! What the tests need of the system: programs of others that ours is compared with.
+
+use std::process::{Command, Stdio};
+
+use crate::steps::run;
+
+/// A program, how to see that it is there, and the Debian package that brings it.
+struct Needed {
+    check: &'static [&'static str],
+    package: &'static str,
+    for_what: &'static str,
+}
+
+const NEEDED: [Needed; 3] = [
+    Needed { check: &["openssl", "version"], package: "openssl", for_what: "the time-stamp authority" },
+    Needed { check: &["zstd", "--version"], package: "zstd", for_what: "the second verifier" },
+    Needed {
+        check: &["python3", "-c", "import cryptography"],
+        package: "python3-cryptography",
+        for_what: "the second verifier",
+    },
+];
+
+/// Installs what is missing, where apt can. Without it, the tests that need it say that they were skipped; in CI they fail.
+///
+/// # Errors
+/// Where apt is there and fails.
+pub fn install() -> anyhow::Result<()> {
+    let missing: Vec<&Needed> = NEEDED.iter().filter(|needed| !is_there(needed.check)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for Needed { package, for_what, .. } in &missing {
+        eprintln!("{package} is missing: {for_what} in the tests needs it");
+    }
+    if !is_there(&["apt-get", "--version"]) {
+        eprintln!("no apt-get here: install them by hand, or these tests are skipped");
+        return Ok(());
+    }
+    let names: Vec<&str> = missing.iter().map(|needed| needed.package).collect();
+    if !is_there(&["test", "-w", "/var/lib/dpkg"]) {
+        eprintln!("only root can install them: sudo apt-get install {}", names.join(" "));
+        return Ok(());
+    }
+    run(Command::new("apt-get").arg("update").stdout(Stdio::null()))?;
+    run(Command::new("apt-get").args(["install", "-y", "--no-install-recommends"]).args(names).stdout(Stdio::null()))
+}
+
+fn is_there(command: &[&str]) -> bool {
+    let Some((program, arguments)) = command.split_first() else { return false };
+    let tried = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    tried.is_ok_and(|status| status.success())
+}
