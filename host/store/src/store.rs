@@ -47,7 +47,7 @@ struct Inner {
     others: Arc<Others>,
     announced: Arc<AtomicUsize>,
     /// Where there may be other hosts.
-    _listener: Option<Listener>,
+    listener: std::sync::Mutex<Option<Listener>>,
     sequencer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -176,6 +176,7 @@ impl Store {
     /// [`StoreError::Closed`].
     pub async fn close(&self) {
         let Some(sequencer) = self.inner.sequencer.lock().await.take() else { return };
+        drop(self.inner.listener.lock().map(|mut listener| listener.take()));
         self.inner.reader.close().await;
         // Either fails only if the sequencer is gone already.
         drop(self.inner.queue.send(Request::Close).await);
@@ -228,17 +229,18 @@ impl Options {
         &self,
         writer: Writer,
         reader: Reader,
-        _listener: Option<Listener>,
+        listener: Option<Listener>,
         others: Arc<Others>,
         origin: &str,
     ) -> Result<Store, StoreError> {
         let announced = Arc::new(AtomicUsize::new(0));
+        let listener = std::sync::Mutex::new(listener);
         let (heard, coming) = (Arc::clone(&others), Arc::clone(&announced));
         let sequencer = Sequencer::start(writer, origin.to_owned(), heard, coming).await?;
         let limit = self.queue.max(1);
         let (queue, requests) = mpsc::channel(limit);
         let sequencer = Mutex::new(Some(tokio::spawn(sequencer.run(requests))));
-        Ok(Store { inner: Arc::new(Inner { reader, queue, limit, others, announced, _listener, sequencer }) })
+        Ok(Store { inner: Arc::new(Inner { reader, queue, limit, others, announced, listener, sequencer }) })
     }
 }
 

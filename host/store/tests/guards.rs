@@ -185,7 +185,9 @@ async fn a_bit_flipped_in_any_column_is_found_and_named() {
              WHERE {column} IS NOT NULL AND {column}::text NOT IN ('', '\\x') ORDER BY random() LIMIT 1"
         );
         let chosen = server.run(&url, &chosen);
-        let [part, row, old] = chosen.splitn(3, '|').collect::<Vec<_>>()[..] else { panic!("{table}.{column}: {chosen}") };
+        let [part, row, old] = chosen.splitn(3, '|').collect::<Vec<_>>()[..] else {
+            panic!("{table}.{column}: {chosen}")
+        };
         let set = |part: &str, row: &str, value: &str| {
             format!(
                 "UPDATE {table} SET {column} = {value} WHERE tableoid = '{part}'::regclass AND ctid = '{row}' \

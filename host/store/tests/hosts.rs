@@ -203,7 +203,8 @@ async fn a_commit_that_breaks_off_is_answered_as_what_became_of_it() {
     let Database::Postgres { server, url } = &database else { return };
     let proxy = Proxy::start(&server.socket());
     let name = url.split('?').next().unwrap();
-    let store = Store::open_postgres(&format!("{name}?host={}", proxy.folder().display()), common::ORIGIN).await.unwrap();
+    let store =
+        Store::open_postgres(&format!("{name}?host={}", proxy.folder().display()), common::ORIGIN).await.unwrap();
     for n in 0..10 {
         proxy.next(Next::LoseAnswer);
         let group = (0..5).map(|one| store.decide(decision(100 * n + one)));

@@ -32,6 +32,8 @@ const GROUP: &str = "\
     h AS (INSERT INTO heads (size, root, hash, time) VALUES ($44, $45, $46, $47)) \
     UPDATE head SET size = $44, hash = $46, halt_epoch = $48 WHERE size = $49 AND hash = $50";
 
+type Query = sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
 /// Where the log stood when the group began.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stood {
@@ -112,31 +114,22 @@ pub(super) async fn group(
     from: Stood,
     to: (&Head, u64),
 ) -> Result<(), StoreError> {
-    let mut e = Entries::default();
-    let (mut d, mut f, mut p, mut t) =
+    let mut added = Entries::default();
+    let (mut decided, mut planned, mut named, mut filled) =
         (Decisions::default(), Effects::default(), Subjects::default(), Tiles::default());
     for entry in changes.iter().chain(decisions.iter().map(|(entry, _)| entry)) {
-        e.add(entry);
+        added.add(entry);
     }
     for (entry, decision) in decisions {
-        d.add(entry, decision);
-        f.add(entry, decision);
-        p.add(entry, decision);
+        decided.add(entry, decision);
+        planned.add(entry, decision);
+        named.add(entry, decision);
     }
     for tile in tiles {
-        t.add(tile)?;
+        filled.add(tile)?;
     }
     let (head, halt_epoch) = to;
-    let query = sqlx::query(GROUP);
-    let query = query.bind(e.seq).bind(e.hash).bind(e.kind).bind(e.subject).bind(e.tenant).bind(e.time).bind(e.bytes);
-    let query = query.bind(e.input_salt).bind(e.input).bind(e.record_salt).bind(e.record);
-    let query = query.bind(d.seq).bind(d.id).bind(d.tenant).bind(d.system).bind(d.environment).bind(d.kind);
-    let query = query.bind(d.verdict).bind(d.reason).bind(d.risk_score).bind(d.confidence).bind(d.occurred_at);
-    let query = query.bind(d.rules_as_of).bind(d.received_at).bind(d.decided_at).bind(d.snapshot);
-    let query = query.bind(d.kill_switch).bind(d.idempotency_key).bind(d.body_hash);
-    let query = query.bind(f.seq).bind(f.n).bind(f.tenant).bind(f.binding).bind(f.kind).bind(f.body).bind(f.time);
-    let query = query.bind(p.tenant).bind(p.subject).bind(p.seq);
-    let query = query.bind(t.level).bind(t.idx).bind(t.hashes).bind(t.root);
+    let query = filled.bind(named.bind(planned.bind(decided.bind(added.bind(sqlx::query(GROUP))))));
     let query = query.bind(int(head.size())).bind(head.root().as_bytes().to_vec());
     let query = query.bind(head.hash().as_bytes().to_vec()).bind(int(head.time().as_millis())).bind(int(halt_epoch));
     let query = query.bind(int(from.size)).bind(from.hash.as_bytes().to_vec());
@@ -149,6 +142,12 @@ pub(super) async fn group(
 }
 
 impl<'g> Entries<'g> {
+    fn bind(self, query: Query) -> Query {
+        let query = query.bind(self.seq).bind(self.hash).bind(self.kind).bind(self.subject).bind(self.tenant);
+        let query = query.bind(self.time).bind(self.bytes).bind(self.input_salt).bind(self.input);
+        query.bind(self.record_salt).bind(self.record)
+    }
+
     fn add(&mut self, entry: &'g NewEntry) {
         let part = |part: &'g Option<(assize_ledger::Salt, Vec<u8>)>| {
             part.as_ref().map(|(salt, bytes)| (salt.as_bytes().as_slice(), bytes.as_slice())).unzip()
@@ -170,6 +169,14 @@ impl<'g> Entries<'g> {
 }
 
 impl<'g> Decisions<'g> {
+    fn bind(self, query: Query) -> Query {
+        let query = query.bind(self.seq).bind(self.id).bind(self.tenant).bind(self.system).bind(self.environment);
+        let query = query.bind(self.kind).bind(self.verdict).bind(self.reason).bind(self.risk_score);
+        let query = query.bind(self.confidence).bind(self.occurred_at).bind(self.rules_as_of).bind(self.received_at);
+        let query = query.bind(self.decided_at).bind(self.snapshot).bind(self.kill_switch);
+        query.bind(self.idempotency_key).bind(self.body_hash)
+    }
+
     fn add(&mut self, entry: &'g NewEntry, decision: &'g SealedDecision) {
         let facts = &decision.facts;
         let idempotency = decision.idempotency.as_ref();
@@ -195,6 +202,11 @@ impl<'g> Decisions<'g> {
 }
 
 impl<'g> Effects<'g> {
+    fn bind(self, query: Query) -> Query {
+        let query = query.bind(self.seq).bind(self.n).bind(self.tenant).bind(self.binding).bind(self.kind);
+        query.bind(self.body).bind(self.time)
+    }
+
     fn add(&mut self, entry: &'g NewEntry, decision: &'g SealedDecision) {
         for (n, effect) in (0..).zip(&decision.effects) {
             self.seq.push(int(entry.sealed.seq));
@@ -209,6 +221,10 @@ impl<'g> Effects<'g> {
 }
 
 impl<'g> Subjects<'g> {
+    fn bind(self, query: Query) -> Query {
+        query.bind(self.tenant).bind(self.subject).bind(self.seq)
+    }
+
     fn add(&mut self, entry: &'g NewEntry, decision: &'g SealedDecision) {
         if let Some(subject) = &decision.data_subject {
             self.tenant.push(&entry.tenant);
@@ -219,6 +235,10 @@ impl<'g> Subjects<'g> {
 }
 
 impl<'g> Tiles<'g> {
+    fn bind(self, query: Query) -> Query {
+        query.bind(self.level).bind(self.idx).bind(self.hashes).bind(self.root)
+    }
+
     fn add(&mut self, tile: &'g Tile) -> Result<(), StoreError> {
         let corrupt = |error: assize_ledger::TreeError| StoreError::Corrupt {
             record: format!("tile {}/{}", tile.id.level, tile.id.index),
