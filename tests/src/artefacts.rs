@@ -63,3 +63,19 @@ pub fn shared_file(name: &str) -> Option<PathBuf> {
 pub fn rounds(many: u32, few: u32) -> u32 {
     if std::env::var("ASSIZE_SLOW").is_ok_and(|slow| slow == "0") { few } else { many }
 }
+
+/// The Python interpreter that has the package which the second verifier needs; in CI it must be there.
+pub fn python() -> Option<&'static str> {
+    static FOUND: std::sync::LazyLock<Option<&str>> = std::sync::LazyLock::new(|| {
+        // Debian's own has what apt installed, whatever another one in PATH has.
+        ["python3", "/usr/bin/python3"].into_iter().find(|python| {
+            let tried = std::process::Command::new(python).args(["-c", "import cryptography"]).output();
+            tried.is_ok_and(|tried| tried.status.success())
+        })
+    });
+    if FOUND.is_none() {
+        assert!(std::env::var_os("CI").is_none(), "python3 with the package cryptography is missing");
+        println!("skipped: python3 with the package cryptography is missing (Debian: python3-cryptography)");
+    }
+    *FOUND
+}

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use assize_tests::{Client, Dice, Output, Server, Setup, assize, rounds, workspace};
+use assize_tests::{Client, Dice, Output, Server, Setup, assize, python, rounds, workspace};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -21,24 +21,6 @@ fn verify(file: &Path, more: &[&str]) -> Output {
     // No server is there to be asked.
     let common = ["ledger", "verify", "--export", file.to_str().unwrap(), "--server", "http://127.0.0.1:9", "--json"];
     assize(&[&common[..], more].concat())
-}
-
-/// The Python interpreter with the package that signatures need; in CI it must be there.
-fn python() -> Option<&'static str> {
-    static FOUND: std::sync::LazyLock<Option<&str>> = std::sync::LazyLock::new(find_python);
-    *FOUND
-}
-
-fn find_python() -> Option<&'static str> {
-    let found = ["python3", "/usr/bin/python3"].into_iter().find(|python| {
-        let tried = Command::new(python).args(["-c", "import cryptography"]).output();
-        tried.is_ok_and(|tried| tried.status.success())
-    });
-    assert!(found.is_some() || std::env::var_os("CI").is_none(), "python3 with the package cryptography is missing");
-    if found.is_none() {
-        println!("skipped: python3 with the package cryptography is missing (Debian: python3-cryptography)");
-    }
-    found
 }
 
 /// Whether the second implementation finds the file sound, and what it says.

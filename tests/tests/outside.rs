@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use assize_ledger::{AddCheckpoint, Algorithm, Checkpoint, Digest, Note, SignerKey};
-use assize_tests::{Authority, Client, Mood, Server, Setup, assize, binary};
+use assize_tests::{Authority, Client, Mood, Server, Setup, assize, binary, python, workspace};
 use serde_json::Value;
 
 /// Longer than any of this takes.
@@ -142,6 +142,16 @@ fn checkpoints_are_stamped_recorded_and_believed_by_whoever_trusts_the_authority
         report["tokens"].as_u64().unwrap() >= 3 && report["outside"][0]["size"].as_u64().unwrap() > size,
         "{report}"
     );
+    // The second implementation, by the same roots, reads the same times.
+    if let Some(python) = python() {
+        let script = workspace().join("tests/verifier/assize_verify.py");
+        let second = Command::new(python).arg(script).args([export, "--json", "--tsa-roots", roots]).output().unwrap();
+        assert_eq!(second.status.code(), Some(0), "{second:?}");
+        let second: Value = serde_json::from_slice(&second.stdout).unwrap();
+        let stamped = second["stamped"].as_array().unwrap();
+        assert_eq!(stamped.len() as u64, report["tokens"].as_u64().unwrap());
+        assert!(stamped.iter().any(|stamp| stamp["time"] == report["outside"][0]["time"]), "{second}");
+    }
     // A stranger's root is no reason to believe.
     let other = Authority::start();
     fs::write(folder.path().join("other.pem"), other.roots_pem()).unwrap();

@@ -15,7 +15,7 @@ const NEEDED: [Needed; 3] = [
     Needed { check: &["openssl", "version"], package: "openssl", for_what: "the time-stamp authority" },
     Needed { check: &["zstd", "--version"], package: "zstd", for_what: "the second verifier" },
     Needed {
-        check: &["python3", "-c", "import cryptography"],
+        check: &["sh", "-c", "python3 -c 'import cryptography' || /usr/bin/python3 -c 'import cryptography'"],
         package: "python3-cryptography",
         for_what: "the second verifier",
     },

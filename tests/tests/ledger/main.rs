@@ -36,6 +36,17 @@ fn furnish(server: &Server) {
     let resume = json!({ "reason": "the test is over", "operator_id": "ana" });
     tenant.post("/v1/systems/second-bot/resume", &resume).expect(200);
     server.admin().post("/v1/plugins/eu/ai-act-prohibited/1.0.0/yank", &json!({ "reason": "a test" })).expect(200);
+    let named = json!({
+        "environment": "production", "kind": "prompt", "payload": { "prompt": "Hello" }, "data_subject": "person-1",
+    });
+    for _ in 0..2 {
+        let one = tenant.post("/v1/decisions", &named).expect(201);
+        tenant.post("/v1/erasures", &json!({ "decisions": [one["id"]], "basis": "GDPR Art. 17" })).expect(201);
+        // Another one stays.
+        tenant.post("/v1/decisions", &named).expect(201);
+    }
+    tenant.put("/v1/retention", &json!({ "payloads": "30d" })).expect(200);
+    assert_eq!(server.admin().get("/v1/ledger/export?to=5").status, 200);
     for n in 0..280 {
         let system = (n % 3 == 0).then_some("bot");
         let payload = json!({ "prompt": format!("Hello {n}") });

@@ -50,12 +50,14 @@ fn names(table: &Table, row: &[Cell]) -> Vec<String> {
         other => panic!("{other:?}"),
     };
     let columns: &[&str] = match table.name.as_str() {
-        "entries" | "sealed" | "effects" => &["seq"],
+        "entries" | "sealed" | "effects" | "data_subjects" => &["seq"],
         "decisions" => &["seq", "id"],
         "snapshots" => &["hash"],
         "components" => &["digest"],
         "heads" | "checkpoints" => &["size"],
         "log_keys" => &["key", "seq"],
+        "erased" => &["target"],
+        "retentions" => &["tenant", "seq"],
         "tiles" | "nodes" => return vec![format!("{}/{}", text("level"), text("idx"))],
         "packages" => &["name", "seq"],
         "activations" => &["package", "seq"],
@@ -80,11 +82,18 @@ fn assert_named(output: &Output, table: &Table, rows: &[&[Cell]], what: &str) {
     assert!(found, "{what}: none of {names:?} is named by {faults:?}");
 }
 
+/// All tables but those that need somebody outside to be filled: the store's own tests alter them.
+fn tables(database: &mut Database) -> Vec<Table> {
+    let mut tables = database.tables();
+    tables.retain(|table| !["stamps", "cosignatures"].contains(&table.name.as_str()));
+    tables
+}
+
 #[test]
 fn any_bit_flipped_in_any_column_of_any_table_is_found_and_named() {
     let mut dice = Dice::new();
     let (_folder, file) = copy();
-    let tables = Database::open(&file).tables();
+    let tables = tables(&mut Database::open(&file));
     let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
     assert!(names.len() >= 14, "{names:?}");
     // Each column at least once, whatever the dice say; then at random.
@@ -129,7 +138,7 @@ fn any_bit_flipped_in_any_column_of_any_table_is_found_and_named() {
 fn a_row_that_is_gone_is_missed() {
     let mut dice = Dice::new();
     let (_folder, file) = copy();
-    let tables = Database::open(&file).tables();
+    let tables = tables(&mut Database::open(&file));
     // That a head or a checkpoint is gone can't be told from one that was never made: each is written for others to
     // compare with.
     for table in tables.iter().filter(|table| !["heads", "checkpoints"].contains(&table.name.as_str())) {
