@@ -185,6 +185,10 @@ async fn a_bit_flipped_in_any_column_is_found_and_named() {
              WHERE {column} IS NOT NULL AND {column}::text NOT IN ('', '\\x') ORDER BY random() LIMIT 1"
         );
         let chosen = server.run(&url, &chosen);
+        // Nothing to flip in what is empty everywhere.
+        if chosen.is_empty() {
+            continue;
+        }
         let [part, row, old] = chosen.splitn(3, '|').collect::<Vec<_>>()[..] else {
             panic!("{table}.{column}: {chosen}")
         };

@@ -4,7 +4,7 @@ use assize_ledger::Timestamp;
 use sqlx::AssertSqlSafe;
 
 use crate::StoreError;
-use crate::db::{On, int, query, storage};
+use crate::db::{On, Query, int, query, storage};
 use crate::record::ChangeRow;
 
 /// Adds the row of a change to its table.
@@ -13,7 +13,7 @@ pub(crate) async fn change(on: On<'_>, row: ChangeRow, at: Timestamp, seq: u64) 
     let marks = vec!["?"; columns.len() + 2].join(",");
     let sql = format!("INSERT INTO {} ({}, at, seq) VALUES ({marks})", row.table, columns.join(", "));
     let cells = row.cells.into_iter().map(|(_, cell)| cell);
-    let query = cells.fold(query(AssertSqlSafe(sql)), |query, cell| query.bind(cell));
+    let query = cells.fold(query(AssertSqlSafe(sql)), Query::bind);
     let query = query.bind(int(at.as_millis())).bind(int(seq));
     query.execute(on).await.map_err(storage("adding a change"))?;
     Ok(())
