@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use std::sync::Arc;
 
-use assize_store::{DecisionDraft, Store, VerifyOptions};
+use assize_store::{DecisionDraft, VerifyOptions};
 use common::database::Database;
 use common::postgres::Server;
 

@@ -7,7 +7,7 @@ use assize_ledger::{Digest, EncodeError};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// There is no database where one should be read.
-    #[error("no database at {path}: start `assize serve --data` there first, or give another directory")]
+    #[error("no database at {path}: start `assize serve` there first, or give another directory")]
     Missing {
         /// The file that was looked for.
         path: String,
@@ -79,7 +79,8 @@ pub enum StoreError {
     },
     /// The user of the database may not do what is needed.
     #[error(
-        "user {user:?} may not do this in PostgreSQL ({detail}): let a superuser start `assize serve --database` once,          then `GRANT assize_writer, assize_verifier TO {user}`"
+        "user {user:?} may not do this in PostgreSQL ({detail}): let a superuser start `assize serve --database` once, \
+         then `GRANT assize_writer, assize_verifier TO {user}`"
     )]
     Role {
         /// The user that connected.

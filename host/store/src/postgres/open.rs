@@ -77,12 +77,12 @@ pub(crate) async fn writer(url: &str) -> Result<PgConnection, StoreError> {
 pub(crate) async fn readers(url: &str) -> Result<PgPool, StoreError> {
     let options = options(url)?;
     let mut connection = connect(&options).await?;
-    let complete = complete(&mut connection, &options).await?;
-    become_role(&mut connection, VERIFIER, &options).await?;
-    drop(connection.close().await);
-    if !complete {
+    // Before the tables are made, there may be no roles either.
+    if !complete(&mut connection, &options).await? {
         return Err(StoreError::Missing { path: format!("{} (or not of this version)", shown(&options)) });
     }
+    become_role(&mut connection, VERIFIER, &options).await?;
+    drop(connection.close().await);
     let pool = PgPoolOptions::new().max_connections(READERS).acquire_timeout(CONNECTING);
     let pool = pool.after_connect(|connection, _| {
         Box::pin(async move {

@@ -52,7 +52,7 @@ impl Database {
                     .any(|file| file.windows(bytes.len()).any(|at| at == bytes))
             }
             Self::Postgres { server, url } => {
-                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                let hex = bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
                 let sql =
                     format!("SELECT count(*) FROM sealed WHERE '\\x{hex}' IN (input_salt, input, record_salt, record)");
                 server.run(url, &sql) != "0"

@@ -17,6 +17,7 @@ pub(crate) struct Server {
     databases: AtomicU32,
 }
 
+#[allow(clippy::unused_self, reason = "a database is asked by way of its server")]
 impl Server {
     /// The server that the tests of one file share as long as any of them runs; none where PostgreSQL isn't installed.
     pub(crate) fn shared() -> Option<Arc<Self>> {
@@ -96,7 +97,7 @@ impl Server {
 
     /// Executes statements by `psql`; what it says.
     pub(crate) fn run(&self, url: &str, sql: &str) -> String {
-        let (done, said) = self.psql(url, sql);
+        let (done, said) = psql(url, sql);
         assert!(done, "{sql}: {said}");
         said
     }
@@ -112,7 +113,7 @@ impl Server {
             &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
         );
         let begun = Instant::now();
-        while !self.psql(&postgres, &format!("CREATE DATABASE {copy} TEMPLATE {name}")).0 {
+        while !psql(&postgres, &format!("CREATE DATABASE {copy} TEMPLATE {name}")).0 {
             assert!(begun.elapsed() < PATIENCE, "{name} is in use");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -121,33 +122,22 @@ impl Server {
 
     /// Executes a statement without a table's triggers, and puts them back in place after.
     pub(crate) fn intrude(&self, url: &str, table: &str, sql: &str) -> String {
-        let (done, said) = self.psql(url, &intrusion(table, sql));
+        let (done, said) = psql(url, &intrusion(table, sql));
         assert!(done, "{sql}: {said}");
         said
     }
 
     /// As [`Server::intrude`], which a constraint may forbid.
     pub(crate) fn may_intrude(&self, url: &str, table: &str, sql: &str) -> Option<String> {
-        let (done, said) = self.psql(url, &intrusion(table, sql));
+        let (done, said) = psql(url, &intrusion(table, sql));
         done.then_some(said)
     }
 
     /// As [`Server::run`], where they are refused.
     pub(crate) fn refused(&self, url: &str, sql: &str) -> String {
-        let (done, said) = self.psql(url, sql);
+        let (done, said) = psql(url, sql);
         assert!(!done, "{sql}: {said}");
         said
-    }
-
-    fn psql(&self, url: &str, sql: &str) -> (bool, String) {
-        let program = programs().unwrap().join("psql");
-        let output = Command::new(program)
-            .args(["-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", "-c", sql, url])
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8_lossy(&said).trim().to_owned())
     }
 }
 
@@ -168,6 +158,18 @@ fn intrusion(table: &str, sql: &str) -> String {
              END LOOP; \
          END $$"
     )
+}
+
+/// Executes statements; whether that went well, and what was said.
+fn psql(url: &str, sql: &str) -> (bool, String) {
+    let program = programs().unwrap().join("psql");
+    let output = Command::new(program)
+        .args(["-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", "-c", sql, url])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).trim().to_owned())
 }
 
 /// Where its programs are: Debian keeps them beside the path, by version.
