@@ -16,13 +16,6 @@ const CLIENTS: usize = 6;
 /// Everything that was sent in one round: by idempotency key, the decision that was acknowledged, if any was.
 type Sent = HashMap<String, Option<Value>>;
 
-fn ask(client: &Client, key: &str) -> Option<Value> {
-    let case = json!({ "environment": "production", "kind": "prompt", "payload": { "prompt": key } });
-    let headers = [("content-type", "application/json"), ("idempotency-key", key)];
-    let answer = client.send("POST", "/v1/decisions", &headers, Some(case.to_string().as_bytes())).ok()?;
-    Some(answer.one_of(&[200, 201]))
-}
-
 /// Loads the server from several threads until `acknowledged` requests were answered, then calls `kill`.
 fn load(client: &Client, round: u32, acknowledged: u64, kill: impl FnOnce() + Send) -> Sent {
     let (sent, count) = (Mutex::new(Sent::new()), AtomicU64::new(0));
@@ -33,7 +26,7 @@ fn load(client: &Client, round: u32, acknowledged: u64, kill: impl FnOnce() + Se
             scope.spawn(move || {
                 for request in 0.. {
                     let key = format!("{round}-{n}-{request}");
-                    let answer = ask(client, &key);
+                    let answer = client.ask(&key);
                     let gone = answer.is_none();
                     sent.lock().unwrap().insert(key, answer);
                     if gone {
@@ -78,9 +71,9 @@ fn killed_under_load_no_acknowledged_decision_is_lost() {
                 }
             } else {
                 // Sent again, as a client would: it becomes one decision, whether or not it was one already.
-                let again = ask(&client, key).unwrap();
+                let again = client.ask(key).unwrap();
                 recovered += 1;
-                assert_eq!(ask(&client, key).unwrap()["id"], again["id"]);
+                assert_eq!(client.ask(key).unwrap()["id"], again["id"]);
             }
         }
         acknowledged.extend(sent);

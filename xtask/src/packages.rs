@@ -11,13 +11,19 @@ struct Needed {
     for_what: &'static str,
 }
 
-const NEEDED: [Needed; 3] = [
+const NEEDED: [Needed; 4] = [
     Needed { check: &["openssl", "version"], package: "openssl", for_what: "the time-stamp authority" },
     Needed { check: &["zstd", "--version"], package: "zstd", for_what: "the second verifier" },
     Needed {
         check: &["sh", "-c", "python3 -c 'import cryptography' || /usr/bin/python3 -c 'import cryptography'"],
         package: "python3-cryptography",
         for_what: "the second verifier",
+    },
+    Needed {
+        // Debian keeps the server itself out of the path.
+        check: &["sh", "-c", "command -v initdb || ls /usr/lib/postgresql/*/bin/initdb"],
+        package: "postgresql",
+        for_what: "the shared database",
     },
 ];
 

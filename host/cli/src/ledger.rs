@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use assize_ledger::{Digest, EntryRef, ExportCheck, Fault, Outside, VerifierKey};
-use assize_store::{Progress, Store, VerifyOptions};
+use assize_store::{Progress, VerifyOptions};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::client::Connection;
 use crate::output::{self, Ended, clean, short};
+use crate::place::Place;
 
 /// Check and read what was recorded.
 #[derive(Debug, clap::Subcommand)]
@@ -33,9 +34,8 @@ pub(crate) enum Command {
 /// Recompute everything from what is stored.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Verify {
-    /// The data directory; without it, the server is asked
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
     /// First entry to check; without it, the whole ledger is
     #[arg(long, value_name = "SEQ")]
     from: Option<u64>,
@@ -46,10 +46,10 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to"])]
     expect_checkpoint: Option<PathBuf>,
     /// Check a receipt instead of the ledger
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "from", "to", "expect_checkpoint", "expected_size"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["place", "from", "to", "expect_checkpoint", "expected_size"])]
     receipt: Option<PathBuf>,
     /// Check an export instead of the ledger: no server and no network is needed
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "from", "to", "receipt", "expected_size"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["place", "from", "to", "receipt", "expected_size"])]
     export: Option<PathBuf>,
     /// The log's public key (name+id+base64), known from elsewhere; without it, the log's own word is taken
     #[arg(long, value_name = "KEY")]
@@ -61,7 +61,7 @@ pub(crate) struct Verify {
     #[arg(long = "witness-key", value_name = "KEY")]
     witness_keys: Vec<VerifierKey>,
     /// Number of entries of an earlier report, to see that nothing was cut off since
-    #[arg(long, value_name = "N", requires = "expected_root", requires = "data")]
+    #[arg(long, value_name = "N", requires = "expected_root", requires = "place")]
     expected_size: Option<u64>,
     /// Root of the tree in that report
     #[arg(long, value_name = "HASH", requires = "expected_size")]
@@ -71,9 +71,8 @@ pub(crate) struct Verify {
 /// List entries.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Show {
-    /// The data directory; without it, the server is asked
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
     /// First entry
     #[arg(long, default_value_t = 0, value_name = "SEQ")]
     from: u64,
@@ -142,15 +141,14 @@ fn verify(arguments: &Verify, connection: &Connection, json: bool) -> anyhow::Re
         return crate::export::verify(file, &check, json);
     }
     let started = Instant::now();
-    let text = match &arguments.data {
-        Some(data) => serde_json::to_string_pretty(&verify_directory(data, arguments)?)?,
-        None => {
-            let call = connection.get("/v1/ledger/verify");
-            call.query("from", arguments.from).query("to", arguments.to).send()?.text()?.to_owned()
-        }
+    let text = if arguments.place.is_given() {
+        serde_json::to_string_pretty(&verify_place(arguments)?)?
+    } else {
+        let call = connection.get("/v1/ledger/verify");
+        call.query("from", arguments.from).query("to", arguments.to).send()?.text()?.to_owned()
     };
     let report: Report = serde_json::from_str(&text)?;
-    if let (Some(file), None) = (&arguments.expect_checkpoint, &arguments.data) {
+    if let (Some(file), false) = (&arguments.expect_checkpoint, arguments.place.is_given()) {
         let extends = proofs::extends(&proofs::read_checkpoint(file)?, arguments.log_key.as_ref(), connection)?;
         if !json {
             output::line(extends)?;
@@ -164,7 +162,7 @@ fn verify(arguments: &Verify, connection: &Connection, json: bool) -> anyhow::Re
     Ok(if report.faults.count == 0 { Ended::Fine } else { Ended::Failed })
 }
 
-fn verify_directory(data: &std::path::Path, arguments: &Verify) -> anyhow::Result<assize_ledger::Report> {
+fn verify_place(arguments: &Verify) -> anyhow::Result<assize_ledger::Report> {
     let expected = arguments.expected_size.zip(arguments.expected_root);
     let checkpoint = arguments.expect_checkpoint.as_deref().map(proofs::read_checkpoint).transpose()?;
     let options = VerifyOptions {
@@ -178,7 +176,7 @@ fn verify_directory(data: &std::path::Path, arguments: &Verify) -> anyhow::Resul
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let reader = Store::open_read_only(data).await?;
+        let reader = arguments.place.open().await?;
         let mut meter = Meter::new();
         let report = reader.verify(options, |Progress { done, total }| meter.show(done, total)).await;
         meter.clear();
@@ -304,18 +302,17 @@ struct Entries {
 }
 
 fn show(arguments: &Show, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
-    let Show { data, from, limit } = arguments;
-    let listing: Entries = match data {
-        Some(data) => entries_of(data, *from, *limit)?,
-        None => {
-            let reply =
-                connection.get("/v1/ledger/entries").query("from", Some(from)).query("limit", Some(limit)).send()?;
-            if json {
-                output::line(reply.text()?)?;
-                return Ok(Ended::Fine);
-            }
-            reply.read()?
+    let Show { place, from, limit } = arguments;
+    let listing: Entries = if place.is_given() {
+        entries_of(place, *from, *limit)?
+    } else {
+        let reply =
+            connection.get("/v1/ledger/entries").query("from", Some(from)).query("limit", Some(limit)).send()?;
+        if json {
+            output::line(reply.text()?)?;
+            return Ok(Ended::Fine);
         }
+        reply.read()?
     };
     if json {
         output::json(&listing)?;
@@ -349,10 +346,10 @@ fn verdict(facts: &RawValue) -> String {
     serde_json::from_str::<Facts>(facts.get()).ok().and_then(|facts| facts.verdict).unwrap_or_default()
 }
 
-fn entries_of(data: &std::path::Path, from: u64, limit: u32) -> anyhow::Result<Entries> {
+fn entries_of(place: &Place, from: u64, limit: u32) -> anyhow::Result<Entries> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut rows = runtime.block_on(async {
-        let reader = Store::open_read_only(data).await?;
+        let reader = place.open().await?;
         // One more than asked for tells whether there are more.
         let rows = reader.entries(None, from, limit.saturating_add(1)).await;
         reader.close().await;

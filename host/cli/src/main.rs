@@ -15,6 +15,7 @@ mod export;
 mod key;
 mod ledger;
 mod output;
+mod place;
 mod plugin;
 mod policy;
 mod replay;

@@ -1,23 +1,20 @@
 //! `assize replay`.
 
-use std::path::{Path, PathBuf};
-
 use anyhow::Context as _;
 use assize_sandbox::{Sandbox, SandboxConfig};
-use assize_store::Store;
 use serde::Deserialize;
 
 use crate::client::{Connection, segment};
 use crate::output::{self, Ended, clean};
+use crate::place::Place;
 
 /// Judge a recorded case again with the same plugins, and compare.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The decision
     id: String,
-    /// The data directory; without it, the server is asked
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// What is shown of a comparison, a server's or our own.
@@ -48,10 +45,11 @@ struct Output {
 
 /// Replays one decision.
 pub(crate) fn run(arguments: &Arguments, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
-    let Arguments { id, data } = arguments;
-    let text = match data {
-        Some(data) => replay_from(data, id)?,
-        None => connection.post(format!("/v1/decisions/{}/replay", segment(id)), "{}").send()?.text()?.to_owned(),
+    let Arguments { id, place } = arguments;
+    let text = if place.is_given() {
+        replay_from(place, id)?
+    } else {
+        connection.post(format!("/v1/decisions/{}/replay", segment(id)), "{}").send()?.text()?.to_owned()
     };
     let comparison: Comparison =
         serde_json::from_str(&text).context("the comparison can't be read; is the server of this version?")?;
@@ -63,10 +61,10 @@ pub(crate) fn run(arguments: &Arguments, connection: &Connection, json: bool) ->
     Ok(if comparison.identical { Ended::Fine } else { Ended::Failed })
 }
 
-fn replay_from(data: &Path, id: &str) -> anyhow::Result<String> {
+fn replay_from(place: &Place, id: &str) -> anyhow::Result<String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let reader = Store::open_read_only(data).await?;
+        let reader = place.open().await?;
         let sandbox = Sandbox::new(SandboxConfig::default())?;
         // Whoever reads the directory may read all tenants.
         let replay = assize_server::replay(&reader, &sandbox, None, id, |_| None).await;

@@ -17,6 +17,10 @@ pub(crate) struct Arguments {
     /// Directory of the database; made where it isn't there
     #[arg(long, default_value = "assize-data", value_name = "DIR")]
     data: PathBuf,
+    /// PostgreSQL database to keep everything in, which several hosts may share, instead of a file in the directory.
+    /// They need one key for the log: --log-key or ASSIZE_LOG_KEY
+    #[arg(long, env = "ASSIZE_DATABASE", hide_env_values = true, value_name = "URL")]
+    database: Option<String>,
     /// Where to listen; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8787", value_name = "ADDRESS")]
     listen: SocketAddr,
@@ -123,6 +127,7 @@ fn beside_the_binary() -> Option<PathBuf> {
 impl Arguments {
     fn config(self) -> anyhow::Result<Config> {
         let mut config = Config::new(self.data);
+        config.database = self.database.filter(|url| !url.is_empty());
         config.listen = self.listen;
         config.plugins = if self.bare { None } else { self.plugins.or_else(beside_the_binary) };
         config.admin_key = std::env::var("ASSIZE_ADMIN_KEY").ok().filter(|key| !key.is_empty());

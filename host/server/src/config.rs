@@ -12,6 +12,8 @@ use crate::signer::Schedule;
 pub struct Config {
     /// Directory of the database; made where it isn't there.
     pub data: PathBuf,
+    /// The PostgreSQL database, as `postgres://…`, instead of one in the directory. Several hosts may share it.
+    pub database: Option<String>,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Where the bundled plugins are, for an empty data directory. None: leave it bare.
@@ -70,6 +72,7 @@ impl Config {
     pub fn new(data: PathBuf) -> Self {
         Self {
             data,
+            database: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8787)),
             plugins: None,
             admin_key: None,

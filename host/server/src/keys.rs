@@ -38,6 +38,14 @@ impl Keys {
         Ok(())
     }
 
+    /// As [`Keys::load`], instead of those that are there.
+    pub(crate) fn replace(&self, rows: Vec<KeyRow>) -> Result<(), StoreError> {
+        let fresh = Self::new(None);
+        fresh.load(rows)?;
+        *self.by_hash.write() = fresh.by_hash.into_inner();
+        Ok(())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.by_hash.read().is_empty()
     }

@@ -17,6 +17,7 @@ mod outside;
 mod pipeline;
 mod problem;
 mod publish;
+mod reload;
 mod replay;
 mod retention;
 mod routes;

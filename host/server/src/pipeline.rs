@@ -98,7 +98,8 @@ pub(crate) async fn judge(app: &App, request: Request) -> Result<Decided, Proble
                 return Ok(Decided::New(Box::new(record), place));
             }
             Ok(Outcome::Existing(id)) => return Ok(Decided::Before(id)),
-            Err(StoreError::Stale { .. }) => {}
+            // It may be another host's stop, which must be known here before the case is judged again.
+            Err(StoreError::Stale { .. }) => crate::reload::systems(app).await?,
             Err(error) => return Err(error.into()),
         }
     }

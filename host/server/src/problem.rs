@@ -158,6 +158,8 @@ impl From<StoreError> for Problem {
             | StoreError::InUse { .. }
             | StoreError::Origin { .. }
             | StoreError::Corrupt { .. }
+            | StoreError::Unknown { .. }
+            | StoreError::Role { .. }
             | StoreError::Storage { .. } => Self::internal(error),
         }
     }

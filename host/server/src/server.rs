@@ -45,6 +45,8 @@ pub enum StartError {
     Sandbox(#[from] SandboxError),
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
+    #[error("can't make the data directory {}: {error}", path.display())]
+    Data { path: std::path::PathBuf, error: std::io::Error },
     #[error("can't listen on {address}: {error}")]
     Listen { address: SocketAddr, error: std::io::Error },
     #[error("serving failed: {0}")]
@@ -58,9 +60,13 @@ impl Server {
         let options = Options { max_bytes: config.max_database, ..Options::default() };
         let origin = match &config.origin {
             Some(origin) => origin.clone(),
-            None => kept_origin(&config.data).await?.unwrap_or_else(|| Config::ORIGIN.to_owned()),
+            None => kept_origin(&config).await?.unwrap_or_else(|| Config::ORIGIN.to_owned()),
         };
-        let store = options.open(&config.data, &origin).await?;
+        std::fs::create_dir_all(&config.data).map_err(|error| StartError::Data { path: config.data.clone(), error })?;
+        let store = match &config.database {
+            Some(url) => options.open_postgres(url, &origin).await?,
+            None => options.open(&config.data, &origin).await?,
+        };
         let signer = Signer::open(store.clone(), &origin, &config.data, &config.log_key).await?;
         let sandbox = Sandbox::new(SandboxConfig::default())?;
         let keys = Keys::new(config.app_requests_per_minute);
@@ -70,7 +76,7 @@ impl Server {
         let systems = Systems::default();
         systems.load(store.systems(None).await?)?;
         let world = World::load(store.packages().await?, store.activations().await?, store.policies().await?)?;
-        let world = with_components(world, &store, &sandbox).await?;
+        let world = with_components(world, &World::default(), &store, &sandbox).await?;
         let (config, in_flight) = (config.clone(), Semaphore::new(config.max_in_flight));
         let app = Arc::new(App {
             config,
@@ -130,9 +136,11 @@ impl Server {
         // They end with the set.
         let outside = crate::outside::spawn(&self.app);
         let retaining = tokio::spawn(crate::retention::run(Arc::clone(&self.app)));
+        let reloading = tokio::spawn(crate::reload::run(Arc::clone(&self.app)));
         let served = axum::serve(listener, router).with_graceful_shutdown(shutdown).await;
         signing.abort();
         retaining.abort();
+        reloading.abort();
         drop(outside);
         // What was recorded since the last checkpoint is covered before the host goes.
         if let Ok(Some(head)) = self.app.store.head().await
@@ -145,9 +153,13 @@ impl Server {
     }
 }
 
-/// The name of the log that a data directory holds, if it holds one.
-async fn kept_origin(data: &std::path::Path) -> Result<Option<String>, StoreError> {
-    match Store::open_read_only(data).await {
+/// The name of the log that the database holds, if it holds one.
+async fn kept_origin(config: &Config) -> Result<Option<String>, StoreError> {
+    let opened = match &config.database {
+        Some(url) => Store::open_postgres_read_only(url).await,
+        None => Store::open_read_only(&config.data).await,
+    };
+    match opened {
         Ok(reader) => {
             let origin = reader.origin().await;
             reader.close().await;
@@ -159,11 +171,20 @@ async fn kept_origin(data: &std::path::Path) -> Result<Option<String>, StoreErro
     }
 }
 
-/// Compiles the components of all active versions, side by side. One that no longer compiles leaves its bindings to
+/// Compiles the components of all active versions that `known` hasn't loaded, side by side. One that no longer compiles leaves its bindings to
 /// their failure policy: the host serves, and says so.
-async fn with_components(world: World, store: &Store, sandbox: &Sandbox) -> Result<World, StartError> {
+pub(crate) async fn with_components(
+    world: World,
+    known: &World,
+    store: &Store,
+    sandbox: &Sandbox,
+) -> Result<World, StoreError> {
+    let world = world.with_plugins_of(known);
     let mut tasks = tokio::task::JoinSet::new();
     for digest in world.active() {
+        if world.plugin(digest).is_some() {
+            continue;
+        }
         let Some(bytes) = store.component(&digest).await? else {
             tracing::error!(%digest, "the component of an active version is gone");
             continue;

@@ -25,6 +25,16 @@ impl Registered {
         let stopped = system.stopped.is_some();
         Ok(Self { system, version, json, stopped })
     }
+
+    /// As it is stored.
+    pub(crate) fn read(row: &SystemRow) -> Result<Self, StoreError> {
+        let read = |bytes| Self::new(serde_json::from_slice(bytes)?, row.version);
+        let corrupt = |error: serde_json::Error| StoreError::Corrupt {
+            record: format!("system {}", row.id),
+            detail: error.to_string(),
+        };
+        read(&row.bytes).map_err(corrupt)
+    }
 }
 
 /// By tenant and id.
@@ -36,12 +46,12 @@ pub(crate) struct Systems {
 impl Systems {
     pub(crate) fn load(&self, rows: Vec<SystemRow>) -> Result<(), StoreError> {
         for row in rows {
-            let corrupt = |error: serde_json::Error| StoreError::Corrupt {
-                record: format!("system {}", row.id),
-                detail: error.to_string(),
-            };
-            let system: System = serde_json::from_slice(&row.bytes).map_err(corrupt)?;
-            self.put(Registered::new(system, row.version).map_err(corrupt)?);
+            let registered = Registered::read(&row)?;
+            // Never backwards: a stop is in force here before it is stored.
+            let known = self.get(&registered.system.tenant, &registered.system.id);
+            if known.is_none_or(|known| known.version < registered.version) {
+                self.put(registered);
+            }
         }
         Ok(())
     }

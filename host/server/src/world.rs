@@ -185,6 +185,14 @@ impl World {
         })
     }
 
+    /// With everything that another world has loaded.
+    pub(crate) fn with_plugins_of(&self, other: &Self) -> Self {
+        self.changed(|world| {
+            let loaded = other.loaded.iter().map(|(digest, plugin)| (*digest, Arc::clone(plugin)));
+            Arc::make_mut(&mut world.loaded).extend(loaded);
+        })
+    }
+
     pub(crate) fn policy(&self, scope: &Scope) -> Option<&Ruling> {
         self.policies.get(scope)
     }

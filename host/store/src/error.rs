@@ -2,11 +2,12 @@
 
 use assize_ledger::{Digest, EncodeError};
 
-/// Why something wasn't written or couldn't be read. After any of these, nothing of the request is stored.
+/// Why something wasn't written or couldn't be read. After any of these but [`StoreError::Unknown`], nothing of the request
+/// is stored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// There is no database where one should be read.
-    #[error("no database at {path}: start `assize serve --data` there first, or give another directory")]
+    #[error("no database at {path}: start `assize serve` there first, or give another directory")]
     Missing {
         /// The file that was looked for.
         path: String,
@@ -70,6 +71,23 @@ pub enum StoreError {
     /// There is no such proof.
     #[error(transparent)]
     Proof(#[from] assize_ledger::ProofError),
+    /// The connection broke during a commit, and the database couldn't be asked since: the request may be stored or not.
+    #[error("it is unknown whether this was recorded ({detail}): ask again with the same idempotency key, or read it")]
+    Unknown {
+        /// What the database said.
+        detail: String,
+    },
+    /// The user of the database may not do what is needed.
+    #[error(
+        "user {user:?} may not do this in PostgreSQL ({detail}): let a superuser start `assize serve --database` once, \
+         then `GRANT assize_writer, assize_verifier TO {user}`"
+    )]
+    Role {
+        /// The user that connected.
+        user: String,
+        /// What the database said.
+        detail: String,
+    },
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

@@ -3,8 +3,8 @@
 //! [`Store`] writes and reads; [`Reader`] only reads, and checks. Rows are added and never changed. One sequencer gives
 //! every entry its place; a request's rows commit together or not at all, and it is answered once they are durable.
 //!
-//! Here lives all SQL, and nothing else does: no judging, no HTTP. The types at this level know nothing of `SQLite` (which
-//! is in `sqlite`), so that `PostgreSQL` can stand beside it.
+//! Here lives all SQL, and nothing else does: no judging, no HTTP. A statement is written once and asked of either database
+//! by way of `db`; what `SQLite` and PostgreSQL do in their own way is in `sqlite` and `postgres`.
 //!
 //! # The record of a decision
 //!
@@ -21,20 +21,30 @@
 //! | `effects[]` | `binding`, `kind`, `body` (the same JSON bytes as [`EffectDraft::body`]) |
 
 mod append;
+mod changes;
 mod check;
+mod db;
 mod error;
+mod head;
+mod postgres;
+mod proofs;
+mod read;
 mod record;
 mod rows;
 mod seal;
+mod sequencer;
 mod sqlite;
 mod store;
+mod verify;
+mod writer;
 
 pub use append::{Appended, Change, ChangeDraft, DecisionDraft, EffectDraft, Idempotency, Outcome, SystemEvent};
+pub use changes::Changes;
 pub use error::StoreError;
+pub use read::Reader;
 pub use rows::{
     ActivationEvent, ActivationRow, CheckpointRow, DecisionFilter, DecisionRow, EffectRow, EntryRow, HeadRow, KeyRow,
     LogKeyRow, PackageRow, Page, PolicyRow, RetentionRow, SealedRow, StampRow, StoredDecision, SystemRow,
 };
-pub use sqlite::read::Reader;
-pub use sqlite::verify::{Progress, VerifyOptions};
 pub use store::{Announced, Options, Store};
+pub use verify::{Progress, VerifyOptions};

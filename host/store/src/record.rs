@@ -155,6 +155,14 @@ impl ChangeRow {
         Self { table, cells }
     }
 
+    /// The texts that its columns hold.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.cells.iter().filter_map(|(column, cell)| match cell {
+            Cell::Text(text) => Some((*column, text.as_str())),
+            _ => None,
+        })
+    }
+
     /// The record that binds this row.
     pub(crate) fn record(&self, confidential: BTreeMap<String, String>) -> ChangeRecord {
         let row = self.cells.iter().map(|(column, cell)| ((*column).to_owned(), cell.to_json())).collect();

@@ -25,6 +25,29 @@ pub(crate) struct SealedDecision {
     pub(crate) data_subject: Option<String>,
 }
 
+impl SealedDecision {
+    /// The texts that columns hold.
+    pub(crate) fn texts<'d>(&'d self, id: &'d str) -> impl Iterator<Item = (&'static str, &'d str)> {
+        let Self { facts, kind, idempotency, effects, data_subject, .. } = self;
+        let always = [
+            ("id", id),
+            ("tenant", facts.tenant.as_str()),
+            ("environment", &facts.environment),
+            ("kind", kind),
+            ("verdict", &facts.verdict),
+            ("reason", &facts.reason),
+        ];
+        let sometimes = [
+            ("system", facts.system.as_deref()),
+            ("idempotency_key", idempotency.as_ref().map(|same| same.key.as_str())),
+            ("data_subject", data_subject.as_deref()),
+        ];
+        let sometimes = sometimes.into_iter().filter_map(|(field, text)| Some((field, text?)));
+        let effects = effects.iter().flat_map(|effect| [("binding", effect.binding.as_str()), ("kind", &effect.kind)]);
+        always.into_iter().chain(sometimes).chain(effects)
+    }
+}
+
 impl Payload {
     /// Draws salts for both parts.
     pub(crate) fn seal(input: Option<Vec<u8>>, record: Option<Vec<u8>>) -> Self {

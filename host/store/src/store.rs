@@ -3,17 +3,20 @@
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use assize_ledger::Digest;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::append::{ChangeDraft, DecisionDraft, Outcome};
-use crate::sqlite::open;
-use crate::sqlite::read::Reader;
-use crate::sqlite::sequencer::{DecisionRequest, Request, Sequencer};
-use crate::{StoreError, seal};
+use crate::changes::{Changes, Others};
+use crate::db::Pool;
+use crate::postgres::Listener;
+use crate::read::Reader;
+use crate::sequencer::{DecisionRequest, Request, Sequencer};
+use crate::writer::Writer;
+use crate::{StoreError, postgres, seal, sqlite};
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -41,8 +44,10 @@ struct Inner {
     reader: Reader,
     queue: mpsc::Sender<Request>,
     limit: usize,
-    halt_epoch: Arc<AtomicU64>,
+    others: Arc<Others>,
     announced: Arc<AtomicUsize>,
+    /// Where there may be other hosts.
+    listener: std::sync::Mutex<Option<Listener>>,
     sequencer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -61,7 +66,23 @@ impl Store {
     /// # Errors
     /// [`StoreError::Missing`] when there is none.
     pub async fn open_read_only(dir: &Path) -> Result<Reader, StoreError> {
-        Reader::open(&open::database(dir)).await
+        Reader::open(&sqlite::open::database(dir)).await
+    }
+
+    /// Opens the PostgreSQL database at `url` beside other hosts, or makes its tables and begins the log `origin`.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; [`StoreError::Role`] when the tables have to be made, and the user may not.
+    pub async fn open_postgres(url: &str, origin: &str) -> Result<Self, StoreError> {
+        Options::default().open_postgres(url, origin).await
+    }
+
+    /// Opens the PostgreSQL database at `url` for reading alone. Makes no tables.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when there are none.
+    pub async fn open_postgres_read_only(url: &str) -> Result<Reader, StoreError> {
+        Reader::open_postgres(url).await
     }
 
     /// Records a decision with all that belongs to it; answers once that is durable.
@@ -117,12 +138,26 @@ impl Store {
         self.ask(Request::Probe).await?
     }
 
-    /// How many emergency stops were recorded since the store was opened.
+    /// How many emergency stops were recorded: in a directory, since the store was opened.
     ///
     /// A decision carries the epoch that was read *before* the kill switch was looked at, and a stop is set in memory
     /// *before* it is appended: then no decision that was judged without the stop is recorded after it.
+    ///
+    /// Where several hosts share a database, it counts the stops that this host is known to have loaded
+    /// ([`Store::applied`]): a decision that was judged without another host's stop is [`StoreError::Stale`].
     pub fn halt_epoch(&self) -> u64 {
-        self.inner.halt_epoch.load(Ordering::SeqCst)
+        self.inner.others.halt_epoch()
+    }
+
+    /// Changes that other hosts made of what is in force; none where there can't be others. Whoever sees one loads what is
+    /// in force, then tells [`Store::applied`].
+    pub fn changes(&self) -> watch::Receiver<Changes> {
+        self.inner.others.watch()
+    }
+
+    /// Everything in force was loaded after these changes were seen: from here on, decisions carry their halt epoch.
+    pub fn applied(&self, changes: Changes) {
+        self.inner.others.applied(changes);
     }
 
     /// Tells the sequencer that a request is being prepared, until the guard is dropped after its answer: it may wait a
@@ -141,6 +176,7 @@ impl Store {
     /// [`StoreError::Closed`].
     pub async fn close(&self) {
         let Some(sequencer) = self.inner.sequencer.lock().await.take() else { return };
+        drop(self.inner.listener.lock().map(|mut listener| listener.take()));
         self.inner.reader.close().await;
         // Either fails only if the sequencer is gone already.
         drop(self.inner.queue.send(Request::Close).await);
@@ -170,17 +206,41 @@ impl Drop for Announced {
 impl Options {
     /// As [`Store::open`], with these options.
     pub async fn open(&self, dir: &Path, origin: &str) -> Result<Store, StoreError> {
-        let lock = open::lock(dir)?;
-        let path = open::database(dir);
-        let halt_epoch = Arc::new(AtomicU64::new(0));
+        let writer = Writer::Sqlite(Box::new(sqlite::Writer::open(dir, self.max_bytes).await?));
+        let reader = Reader::open(&sqlite::open::database(dir)).await?;
+        self.start(writer, reader, None, Arc::new(Others::new()), origin).await
+    }
+
+    /// As [`Store::open_postgres`], with these options.
+    pub async fn open_postgres(&self, url: &str, origin: &str) -> Result<Store, StoreError> {
+        let writer = postgres::Writer::open(url).await?;
+        let (reader, others) = (Reader::open_postgres(url).await?, Arc::new(Others::new()));
+        let listener = match &reader.pool {
+            Pool::Postgres(pool) => {
+                let (options, host) = (postgres::open::options(url)?, writer.host().to_owned());
+                Some(Listener::start(options, pool.clone(), host, Arc::clone(&others)))
+            }
+            Pool::Sqlite(_) => None,
+        };
+        self.start(Writer::Postgres(Box::new(writer)), reader, listener, others, origin).await
+    }
+
+    async fn start(
+        &self,
+        writer: Writer,
+        reader: Reader,
+        listener: Option<Listener>,
+        others: Arc<Others>,
+        origin: &str,
+    ) -> Result<Store, StoreError> {
         let announced = Arc::new(AtomicUsize::new(0));
-        let (origin, epoch, coming) = (origin.to_owned(), Arc::clone(&halt_epoch), Arc::clone(&announced));
-        let sequencer = Sequencer::start(path.clone(), self.max_bytes, origin, lock, epoch, coming).await?;
-        let reader = Reader::open(&path).await?;
+        let listener = std::sync::Mutex::new(listener);
+        let (heard, coming) = (Arc::clone(&others), Arc::clone(&announced));
+        let sequencer = Sequencer::start(writer, origin.to_owned(), heard, coming).await?;
         let limit = self.queue.max(1);
         let (queue, requests) = mpsc::channel(limit);
         let sequencer = Mutex::new(Some(tokio::spawn(sequencer.run(requests))));
-        Ok(Store { inner: Arc::new(Inner { reader, queue, limit, halt_epoch, announced, sequencer }) })
+        Ok(Store { inner: Arc::new(Inner { reader, queue, limit, others, announced, listener, sequencer }) })
     }
 }
 

@@ -10,6 +10,7 @@ use assize_store::{
     ActivationEvent, Change, DecisionFilter, Idempotency, Options, Outcome, Store, StoreError, SystemEvent,
     VerifyOptions,
 };
+use common::database::Database;
 use common::{ORIGIN, change, decision, decision_for, publish, record, time};
 
 fn seq(outcome: &Outcome) -> u64 {
@@ -26,8 +27,8 @@ async fn is_sound(store: &Store) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_decisions_make_one_chain_without_gaps() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
+    let Some(database) = Database::new() else { return };
+    let store = database.open().await;
     let outcomes = record(&store, 0, 1_000).await;
     let seqs: BTreeSet<u64> = outcomes.iter().map(seq).collect();
     assert_eq!(seqs, (1..=1_000).collect());
@@ -45,21 +46,21 @@ async fn concurrent_decisions_make_one_chain_without_gaps() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reopened_store_continues_the_chain() {
-    let dir = tempfile::tempdir().unwrap();
+    let Some(database) = Database::new() else { return };
     for round in 0..4 {
-        let store = Store::open(dir.path(), ORIGIN).await.unwrap();
+        let store = database.open().await;
         record(&store, round * 150, (round + 1) * 150).await;
         store.close().await;
     }
-    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
+    let store = database.open().await;
     assert_eq!(store.head().await.unwrap().unwrap().size, 601);
     is_sound(&store).await;
 }
 
 #[tokio::test]
 async fn what_is_answered_can_be_read_and_only_by_its_tenant() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
+    let Some(database) = Database::new() else { return };
+    let store = database.open().await;
     let draft = decision(5);
     let outcome = store.decide(draft.clone()).await.unwrap();
     let stored = store.decision(Some("acme"), &draft.id).await.unwrap().unwrap();
@@ -74,8 +75,8 @@ async fn what_is_answered_can_be_read_and_only_by_its_tenant() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn decisions_are_listed_newest_first_page_by_page() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
+    let Some(database) = Database::new() else { return };
+    let store = database.open().await;
     record(&store, 0, 40).await;
     store.decide(decision_for("other", 100)).await.unwrap();
     let filter = DecisionFilter { verdict: Some("block".to_owned()), ..DecisionFilter::default() };
@@ -96,32 +97,10 @@ async fn decisions_are_listed_newest_first_page_by_page() {
     assert_eq!(store.decisions(None, &DecisionFilter::default(), None, 100).await.unwrap().rows.len(), 41);
 }
 
-#[tokio::test]
-async fn two_servers_cannot_write_to_one_directory() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
-    let second = Store::open(dir.path(), ORIGIN).await.unwrap_err();
-    assert!(matches!(second, StoreError::InUse { .. }), "{second}");
-    let reader = Store::open_read_only(dir.path()).await.unwrap();
-    assert_eq!(reader.origin().await.unwrap().as_deref(), Some(ORIGIN));
-    store.close().await;
-    let other = Store::open(dir.path(), "example.org/other").await.unwrap_err();
-    assert!(matches!(other, StoreError::Origin { .. }), "{other}");
-    Store::open(dir.path(), ORIGIN).await.unwrap();
-}
-
-#[tokio::test]
-async fn reading_makes_no_database() {
-    let dir = tempfile::tempdir().unwrap();
-    let error = Store::open_read_only(dir.path()).await.unwrap_err();
-    assert!(matches!(error, StoreError::Missing { .. }), "{error}");
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_key_and_body_are_one_decision_however_they_race() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
+    let Some(database) = Database::new() else { return };
+    let store = database.open().await;
     let mut drafts = (0..50).map(|n| {
         let mut draft = decision(n);
         draft.idempotency = Some(Idempotency { key: "once".to_owned(), body_hash: Digest::of(b"body") });
@@ -156,8 +135,8 @@ async fn the_same_key_and_body_are_one_decision_however_they_race() {
 
 #[tokio::test]
 async fn nothing_judged_before_a_stop_is_recorded_after_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
+    let Some(database) = Database::new() else { return };
+    let store = database.open().await;
     let before = store.halt_epoch();
     store.decide(decision(1)).await.unwrap();
     let system = |version, event| Change::System {
@@ -182,8 +161,8 @@ async fn nothing_judged_before_a_stop_is_recorded_after_it() {
 
 #[tokio::test]
 async fn a_published_version_keeps_its_bytes() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
+    let Some(database) = Database::new() else { return };
+    let store = database.open().await;
     assert!(matches!(store.change(change(None, publish("1.0.0", b"wasm"))).await, Ok(Outcome::Appended(_))));
     let again = store.change(change(None, publish("1.0.0", b"wasm"))).await;
     assert_eq!(again, Ok(Outcome::Existing("br/election-content@1.0.0".to_owned())));
@@ -208,8 +187,8 @@ async fn a_published_version_keeps_its_bytes() {
 
 #[tokio::test]
 async fn a_policy_changes_one_version_at_a_time() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
+    let Some(database) = Database::new() else { return };
+    let store = database.open().await;
     let policy = |version, bytes: &[u8]| Change::Policy { scope: "global".to_owned(), version, bytes: bytes.to_vec() };
     store.change(change(None, policy(1, b"{}"))).await.unwrap();
     store.change(change(None, policy(2, b"{ }"))).await.unwrap();
@@ -222,8 +201,8 @@ async fn a_policy_changes_one_version_at_a_time() {
 
 #[tokio::test]
 async fn a_key_is_made_once_and_revoked_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
+    let Some(database) = Database::new() else { return };
+    let store = database.open().await;
     let key = || Change::Key {
         id: "k1".to_owned(),
         hash: Digest::of(b"secret"),
@@ -245,8 +224,8 @@ async fn a_key_is_made_once_and_revoked_once() {
 
 #[tokio::test]
 async fn a_decision_needs_its_snapshot_stored() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
+    let Some(database) = Database::new() else { return };
+    let store = database.open().await;
     let mut draft = decision(1);
     let bytes = draft.snapshot.take().unwrap();
     assert!(matches!(store.decide(draft.clone()).await, Err(StoreError::NotFound { .. })));
@@ -260,8 +239,8 @@ async fn a_decision_needs_its_snapshot_stored() {
 
 #[tokio::test]
 async fn scores_that_are_no_numbers_are_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
+    let Some(database) = Database::new() else { return };
+    let store = database.open().await;
     let mut draft = decision(1);
     draft.facts.risk_score = f64::NAN;
     assert!(matches!(store.decide(draft).await, Err(StoreError::Invalid { field: "risk_score", .. })));
@@ -270,8 +249,8 @@ async fn scores_that_are_no_numbers_are_refused() {
 // The sequencer shares this test's one thread: it can't take anything before the test waits.
 #[tokio::test(flavor = "current_thread")]
 async fn a_full_queue_refuses_at_once_and_loses_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Options { queue: 8, ..Options::default() }.open(dir.path(), ORIGIN).await.unwrap();
+    let Some(database) = Database::new() else { return };
+    let store = database.open_with(&Options { queue: 8, ..Options::default() }, ORIGIN).await.unwrap();
     let all: Vec<_> = (0..20)
         .map(|n| {
             let store = store.clone();
@@ -292,95 +271,10 @@ async fn a_full_queue_refuses_at_once_and_loses_nothing() {
     is_sound(&store).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_refuses_whole_requests_and_the_store_keeps_serving() {
-    let dir = tempfile::tempdir().unwrap();
-    let limited = Options { max_bytes: Some(2 << 20), ..Options::default() };
-    let store = limited.open(dir.path(), ORIGIN).await.unwrap();
-    let (mut stored, mut refused) = (1, 0);
-    for n in 0..3_000 {
-        match store.decide(decision(n)).await {
-            Ok(_) => stored += 1,
-            Err(StoreError::DiskFull { .. }) => refused += 1,
-            Err(error) => panic!("{error}"),
-        }
-        if refused == 20 {
-            break;
-        }
-    }
-    assert_eq!(refused, 20);
-    assert_eq!(store.head().await.unwrap().unwrap().size, stored);
-    is_sound(&store).await;
-    store.close().await;
-    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
-    store.decide(decision(9_999)).await.unwrap();
-    assert_eq!(store.head().await.unwrap().unwrap().size, stored + 1);
-    is_sound(&store).await;
-}
-
 #[tokio::test]
 async fn a_closed_store_says_so() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
+    let Some(database) = Database::new() else { return };
+    let store = database.open().await;
     store.close().await;
     assert_eq!(store.decide(decision(1)).await, Err(StoreError::Closed));
-}
-
-/// A file system of its own, gone at the end; none where this process may not mount one.
-struct Mount(tempfile::TempDir);
-
-impl Mount {
-    fn new(arguments: &[&str]) -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let mounted = std::process::Command::new("mount").args(arguments).arg(dir.path()).output();
-        if mounted.is_ok_and(|output| output.status.success()) {
-            return Some(Self(dir));
-        }
-        println!("skipped: this process may not mount a file system");
-        None
-    }
-
-    fn path(&self) -> &std::path::Path {
-        self.0.path()
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        drop(std::process::Command::new("umount").arg("--lazy").arg(self.path()).output());
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_disk_without_room_half_writes_nothing() {
-    let Some(disk) = Mount::new(&["-t", "tmpfs", "-o", "size=3m", "tmpfs"]) else { return };
-    let store = Store::open(disk.path(), ORIGIN).await.unwrap();
-    let (mut stored, mut refused) = (1, 0);
-    for n in 0..3_000 {
-        match store.decide(decision(n)).await {
-            Ok(_) => stored += 1,
-            Err(StoreError::DiskFull { .. } | StoreError::Storage { .. }) => refused += 1,
-            Err(error) => panic!("{error}"),
-        }
-        if refused == 5 {
-            break;
-        }
-    }
-    assert_eq!(refused, 5);
-    assert_eq!(store.head().await.unwrap().unwrap().size, stored);
-    is_sound(&store).await;
-}
-
-#[tokio::test]
-async fn a_read_only_directory_is_verified_and_not_written() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
-    record(&store, 0, 20).await;
-    store.close().await;
-    let Some(mount) = Mount::new(&["--bind", "-o", "ro", dir.path().to_str().unwrap()]) else { return };
-    let reader = Store::open_read_only(mount.path()).await.unwrap();
-    assert!(reader.verify(VerifyOptions::default(), |_| {}).await.unwrap().is_sound());
-    let error = Store::open(mount.path(), ORIGIN).await.unwrap_err();
-    assert!(error.to_string().contains("Read-only file system"), "{error}");
-    reader.close().await;
 }

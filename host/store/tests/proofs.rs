@@ -5,15 +5,14 @@ mod common;
 
 use assize_ledger::proof::{verify_consistency, verify_inclusion};
 use assize_ledger::{Frontier, Note, VerifierKey};
-use assize_store::{Store, StoreError};
-use common::{ORIGIN, record};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _};
+use assize_store::StoreError;
+use common::database::Database;
+use common::record;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_entry_is_proved_against_every_kind_of_size() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
+    let Some(database) = Database::new() else { return };
+    let store = database.open().await;
     record(&store, 0, 1_100).await;
     let size = store.head().await.unwrap().unwrap().size;
     let (mut tree, mut roots, mut leaves) = (Frontier::new(), vec![Frontier::new().root()], Vec::new());
@@ -47,39 +46,10 @@ async fn every_entry_is_proved_against_every_kind_of_size() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_of_before_gets_its_nodes() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
-    // Of those that name nobody: the first version had no place for that.
-    let all = (0..800).filter(|n| n % 4 != 0).map(|n| store.decide(common::decision(n)));
-    futures::future::try_join_all(all).await.unwrap();
-    let before = store.inclusion_proof(3, 601).await.unwrap();
-    store.close().await;
-    let options = SqliteConnectOptions::new().filename(dir.path().join("assize.db"));
-    let mut db = options.connect().await.unwrap();
-    // As the first version left it.
-    let later = "nodes checkpoints log_keys exports stamps cosignatures erasures erased data_subjects retentions";
-    for table in later.split(' ') {
-        sqlx::query(sqlx::AssertSqlSafe(format!("DROP TABLE {table}"))).execute(&mut db).await.unwrap();
-    }
-    sqlx::query("DELETE FROM _sqlx_migrations WHERE version > 1").execute(&mut db).await.unwrap();
-    let triggers: Vec<String> =
-        sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetch_all(&mut db).await.unwrap();
-    for trigger in triggers {
-        sqlx::query(sqlx::AssertSqlSafe(format!("DROP TRIGGER {trigger}"))).execute(&mut db).await.unwrap();
-    }
-    db.close().await.unwrap();
-    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
-    assert_eq!(store.inclusion_proof(3, 601).await.unwrap(), before);
-    let report = store.verify(assize_store::VerifyOptions::default(), |_| {}).await.unwrap();
-    assert!(report.is_sound(), "{:#?}", report.faults);
-}
-
 #[tokio::test]
 async fn a_checkpoint_is_kept_as_it_was_signed() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), ORIGIN).await.unwrap();
+    let Some(database) = Database::new() else { return };
+    let store = database.open().await;
     assert_eq!(store.checkpoint().await.unwrap(), None);
     common::introduce_key(&store).await;
     common::checkpoint(&store).await;

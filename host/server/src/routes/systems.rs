@@ -145,6 +145,13 @@ impl Intervention {
     }
 }
 
+/// A system as it is on record.
+async fn stored(app: &SharedApp, caller: &Caller, id: &str) -> Result<Registered, Problem> {
+    let rows = app.store.systems(Some(caller.tenant())).await?;
+    let row = rows.iter().find(|row| row.id == id);
+    Ok(Registered::read(row.ok_or_else(|| Problem::not_found(format!("system {id:?}")))?)?)
+}
+
 /// Stops a system: every case of its is blocked from here on, after a restart too.
 #[utoipa::path(put, path = "/v1/systems/{id}/emergency-stop", tag = "systems", params(("id" = String, Path)),
     request_body = Intervention,
@@ -164,26 +171,33 @@ pub(crate) async fn stop(
     // A stop must not wait for a long reason.
     intervention.check(1)?;
     let _changing = app.changing.lock().await;
-    let before = found(&app, &caller, &id)?;
-    let (system, version) = if before.stopped {
-        // In force already, and perhaps not on record yet: see below. Recording it again does no harm.
-        (before.system.clone(), before.version)
-    } else {
-        (before.system.stop(Timestamp::now()), before.version + 1)
-    };
-    // In force first, on record next: should recording fail, the system stays stopped.
-    let stopped = app.systems.put(Registered::new(system, version).map_err(Problem::internal)?);
-    let recorded =
-        record(&app, &caller, &stopped.system, version, SystemEvent::EmergencyStop, &intervention.confidential()).await;
-    match recorded {
-        Ok(()) => {}
-        // It was on record already.
-        Err(problem) if before.stopped && problem.is_conflict() => {}
-        Err(problem) => {
-            tracing::error!(system = id, problem = problem.detail(), "stopped in memory, but not on record");
-            return Err(problem.because("the system is stopped, but that isn't on record yet: repeat the request"));
+    let mut before = found(&app, &caller, &id)?;
+    let stopped = loop {
+        let (system, version) = if before.stopped {
+            // In force already, and perhaps not on record yet: see below. Recording it again does no harm.
+            (before.system.clone(), before.version)
+        } else {
+            (before.system.stop(Timestamp::now()), before.version + 1)
+        };
+        // In force first, on record next: should recording fail, the system stays stopped.
+        let stopped = app.systems.put(Registered::new(system, version).map_err(Problem::internal)?);
+        let event = SystemEvent::EmergencyStop;
+        match record(&app, &caller, &stopped.system, version, event, &intervention.confidential()).await {
+            Ok(()) => break stopped,
+            // It was on record already, or another host has changed the system meanwhile.
+            Err(problem) if problem.is_conflict() => {
+                let stored = stored(&app, &caller, &id).await?;
+                if stored.stopped {
+                    break app.systems.put(stored);
+                }
+                before = Arc::new(stored);
+            }
+            Err(problem) => {
+                tracing::error!(system = id, problem = problem.detail(), "stopped in memory, but not on record");
+                return Err(problem.because("the system is stopped, but that isn't on record yet: repeat the request"));
+            }
         }
-    }
+    };
     tracing::warn!(system = id, operator = intervention.operator_id, "emergency stop");
     shown(&stopped)
 }

@@ -19,8 +19,9 @@ use sqlx::SqliteConnection;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{open, storage};
+use super::open;
 use crate::StoreError;
+use crate::db::storage;
 
 /// Bytes that are committed before a pass is worth it. A pass takes a core from the others while it lasts: with 32 MB the
 /// 99th percentile of a loaded host was a third higher, with 4 MB more pages were moved twice.

@@ -12,10 +12,10 @@ use std::sync::{Arc, OnceLock};
 use assize_ledger::{Head, Tile, Timestamp};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::{int, storage};
 use crate::StoreError;
-use crate::record::{Cell, ChangeRow};
+use crate::db::{int, storage};
 use crate::seal::{Payload, SealedDecision};
+use crate::writer::NewEntry;
 
 /// The largest chunk; `SQLite` takes 32,766 parameters in a statement, a decision has 31.
 const LARGEST: usize = 256;
@@ -61,24 +61,15 @@ struct Texts {
 
 /// Begins with the first statement that writes, and ends with the last.
 pub(crate) struct Transaction<'c> {
-    pub(crate) connection: &'c mut SqliteConnection,
+    connection: &'c mut SqliteConnection,
     begun: bool,
-}
-
-/// An entry on its way to the table.
-pub(crate) struct NewEntry {
-    pub(crate) sealed: assize_ledger::Sealed,
-    pub(crate) kind: String,
-    pub(crate) subject: String,
-    pub(crate) tenant: String,
-    pub(crate) payload: Payload,
 }
 
 type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
 impl<'c> Transaction<'c> {
-    pub(crate) fn new(connection: &'c mut SqliteConnection) -> Self {
-        Self { connection, begun: false }
+    pub(crate) fn new(connection: &'c mut SqliteConnection, begun: bool) -> Self {
+        Self { connection, begun }
     }
 
     /// The connection, inside the transaction.
@@ -305,31 +296,6 @@ fn bind_decision(query: Query<'_>, seq: u64, id: String, tenant: String, decisio
         .bind(body_hash)
 }
 
-/// Adds the row of a change to its table.
-pub(crate) async fn change(
-    connection: &mut SqliteConnection,
-    row: ChangeRow,
-    at: Timestamp,
-    seq: u64,
-) -> Result<(), StoreError> {
-    let columns: Vec<&str> = row.cells.iter().map(|(column, _)| *column).collect();
-    let marks = vec!["?"; columns.len() + 2].join(",");
-    let sql = format!("INSERT INTO {} ({}, at, seq) VALUES ({marks})", row.table, columns.join(", "));
-    let mut query = sqlx::query(AssertSqlSafe(sql));
-    for (_, cell) in row.cells {
-        query = match cell {
-            Cell::Null => query.bind(None::<i64>),
-            Cell::Int(number) => query.bind(number),
-            Cell::Real(number) => query.bind(number),
-            Cell::Text(text) => query.bind(text),
-            Cell::Blob(bytes) | Cell::Broken(bytes) => query.bind(bytes),
-        };
-    }
-    let query = query.bind(millis(at)).bind(int(seq));
-    query.execute(connection).await.map_err(storage("adding a change"))?;
-    Ok(())
-}
-
 /// Adds the hash that a full tile is in the tile above it.
 pub(crate) async fn node(connection: &mut SqliteConnection, tile: &Tile) -> Result<(), StoreError> {
     let (level, idx) = (i64::from(tile.id.level) + 1, int(tile.id.index));
@@ -341,45 +307,6 @@ pub(crate) async fn node(connection: &mut SqliteConnection, tile: &Tile) -> Resu
     let query = sqlx::query("INSERT INTO nodes (level, idx, hash) VALUES (?, ?, ?)");
     let query = query.bind(level).bind(idx).bind(root.as_bytes().to_vec());
     query.execute(connection).await.map_err(storage("adding a node"))?;
-    Ok(())
-}
-
-/// Adds a checkpoint, unless there is one of its size: the log stands still then, and signs the same again.
-pub(crate) async fn checkpoint(connection: &mut SqliteConnection, size: u64, note: &[u8]) -> Result<(), StoreError> {
-    let query = sqlx::query("INSERT INTO checkpoints (size, note) VALUES (?, ?) ON CONFLICT DO NOTHING");
-    query.bind(int(size)).bind(note).execute(connection).await.map_err(storage("adding a checkpoint"))?;
-    Ok(())
-}
-
-/// Adds a witness's signature, unless it has signed that checkpoint before.
-pub(crate) async fn cosignature(
-    connection: &mut SqliteConnection,
-    size: u64,
-    key: String,
-    line: String,
-) -> Result<(), StoreError> {
-    let query = sqlx::query("INSERT INTO cosignatures (size, key, line) VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
-    let query = query.bind(int(size)).bind(key).bind(line);
-    query.execute(connection).await.map_err(storage("adding a cosignature"))?;
-    Ok(())
-}
-
-/// Adds content by its hash, unless it is there.
-pub(crate) async fn snapshot(connection: &mut SqliteConnection, hash: &[u8], bytes: &[u8]) -> Result<(), StoreError> {
-    let query = sqlx::query("INSERT INTO snapshots (hash, bytes) VALUES (?, ?) ON CONFLICT DO NOTHING");
-    query.bind(hash).bind(bytes).execute(connection).await.map_err(storage("adding a snapshot"))?;
-    Ok(())
-}
-
-/// Adds a component by its digest, unless it is there.
-pub(crate) async fn component(
-    connection: &mut SqliteConnection,
-    digest: &[u8],
-    bytes: &[u8],
-) -> Result<(), StoreError> {
-    let query = sqlx::query("INSERT INTO components (digest, size, bytes) VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
-    let query = query.bind(digest).bind(int(bytes.len() as u64)).bind(bytes);
-    query.execute(connection).await.map_err(storage("adding a component"))?;
     Ok(())
 }
 

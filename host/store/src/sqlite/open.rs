@@ -4,12 +4,12 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use assize_ledger::{Digest, Frontier, Head, Tile, Timestamp};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
-use super::{insert, int, storage};
+use super::insert;
 use crate::StoreError;
+use crate::db::storage;
 
 /// The schema, in steps; each is applied once, in order.
 pub(crate) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
@@ -138,72 +138,6 @@ pub(crate) fn room(database: &Path) -> Result<(), StoreError> {
 #[cfg(not(unix))]
 pub(crate) fn room(_: &Path) -> Result<(), StoreError> {
     Ok(())
-}
-
-/// The log's name, as its first entry says; none without entries.
-pub(crate) async fn origin(connection: &mut SqliteConnection) -> Result<Option<String>, StoreError> {
-    let bytes: Option<Vec<u8>> = sqlx::query_scalar("SELECT bytes FROM entries WHERE seq = 0")
-        .fetch_optional(connection)
-        .await
-        .map_err(storage("reading the first entry"))?;
-    let Some(bytes) = bytes else { return Ok(None) };
-    let entry = assize_ledger::Entry::decode(&bytes)
-        .map_err(|error| StoreError::Corrupt { record: "entry 0".into(), detail: error.to_string() })?;
-    Ok(Some(entry.origin))
-}
-
-/// Where the log stands. Reads the last entry, the tiles at the tree's right edge and the hashes after them, and
-/// compares the root with the one that was stored.
-pub(crate) async fn head(connection: &mut SqliteConnection, origin: &str) -> Result<Head, StoreError> {
-    let failed = storage("reading the end of the ledger");
-    let last = sqlx::query("SELECT seq, hash, time FROM entries ORDER BY seq DESC LIMIT 1")
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(&failed)?;
-    let Some(last) = last else { return Ok(Head::new(origin)) };
-    let seq: i64 = last.try_get(0).map_err(&failed)?;
-    let hash: Vec<u8> = last.try_get(1).map_err(&failed)?;
-    let time: i64 = last.try_get(2).map_err(&failed)?;
-    let corrupt = |detail: String| StoreError::Corrupt { record: format!("entry {seq}"), detail };
-    let seq = u64::try_from(seq).map_err(|error| corrupt(error.to_string()))?;
-    let hash = Digest::try_from(hash.as_slice()).map_err(|error| corrupt(error.to_string()))?;
-    let time = u64::try_from(time)
-        .ok()
-        .and_then(Timestamp::from_millis)
-        .ok_or_else(|| corrupt(format!("time: found {time}")))?;
-    let size = seq + 1;
-
-    let mut tiles = Vec::new();
-    for id in Frontier::tiles_needed(size) {
-        let hashes: Option<Vec<u8>> = sqlx::query_scalar("SELECT hashes FROM tiles WHERE level = ? AND idx = ?")
-            .bind(i64::from(id.level))
-            .bind(int(id.index))
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(&failed)?;
-        tiles.extend(hashes.map(|hashes| Tile { id, hashes }));
-    }
-    let tail: Vec<Vec<u8>> = sqlx::query_scalar("SELECT hash FROM entries WHERE seq >= ? ORDER BY seq")
-        .bind(int(size & !0xff))
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(&failed)?;
-    let tail: Result<Vec<Digest>, _> = tail.iter().map(|hash| Digest::try_from(hash.as_slice())).collect();
-    let tail = tail.map_err(|error| corrupt(error.to_string()))?;
-    let frontier = Frontier::from_tiles(size, &tiles, &tail).map_err(|error| corrupt(error.to_string()))?;
-
-    let stored: Option<Vec<u8>> = sqlx::query_scalar("SELECT root FROM heads WHERE size = ?")
-        .bind(int(size))
-        .fetch_optional(connection)
-        .await
-        .map_err(&failed)?;
-    let root = frontier.root();
-    if stored.as_deref() != Some(root.as_bytes().as_slice()) {
-        let found = stored.map_or_else(|| "nothing".to_owned(), |stored| crate::record::hex(&stored));
-        let detail = format!("root: found {found}, expected {root}");
-        return Err(StoreError::Corrupt { record: format!("head {size}"), detail });
-    }
-    Ok(Head::resume(origin, hash, time, frontier))
 }
 
 /// Closes a connection, so that its part of the WAL is moved to the database if it is the last.

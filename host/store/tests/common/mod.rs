@@ -1,13 +1,18 @@
 //! Cases to record, as a server would make them.
 #![allow(dead_code, clippy::unwrap_used, clippy::missing_panics_doc)]
 
+pub(crate) mod database;
+pub(crate) mod postgres;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assize_ledger::{
     Algorithm, Checkpoint, DecisionFacts, Digest, Note, PluginFact, SignerKey, Timestamp, key_statement,
 };
-use assize_store::{Change, ChangeDraft, DecisionDraft, EffectDraft, Idempotency, Outcome, Store};
+use assize_store::{
+    ActivationEvent, Change, ChangeDraft, DecisionDraft, EffectDraft, Idempotency, Outcome, Store, SystemEvent,
+};
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -145,6 +150,44 @@ pub(crate) async fn record(store: &Store, from: u64, to: u64) -> Vec<Outcome> {
         outcomes.push(one.await.unwrap());
     }
     outcomes
+}
+
+/// Puts something into every table.
+pub(crate) async fn fill(store: &Store) {
+    introduce_key(store).await;
+    record(store, 0, 200).await;
+    checkpoint(store).await;
+    let system = |version, event| Change::System { id: "chat".into(), version, bytes: b"{\"v\":1}".to_vec(), event };
+    let activate = |event| Change::Activation { package: "br/election-content".into(), version: "1.0.0".into(), event };
+    let key = Change::Key { id: "k1".into(), hash: Digest::of(b"key"), role: "app".into(), label: "shop".into() };
+    for (tenant, change_) in [
+        (None, publish("1.0.0", b"component")),
+        (None, publish("1.1.0", b"another component")),
+        (None, activate(ActivationEvent::Activated)),
+        (Some("acme"), activate(ActivationEvent::Yanked)),
+        (None, Change::Policy { scope: "global".into(), version: 1, bytes: b"{\"weights\":{}}".to_vec() }),
+        (Some("acme"), system(1, SystemEvent::Registered)),
+        (Some("acme"), system(2, SystemEvent::EmergencyStop)),
+        (Some("acme"), key),
+        (Some("acme"), Change::KeyRevoked { id: "k1".into() }),
+    ] {
+        store.change(change(tenant, change_)).await.unwrap();
+    }
+    for change_ in [
+        Change::Export { id: "export-1".into(), first: 0, last: 100 },
+        Change::Stamp { authority: "tsa".into(), size: 202, gen_time: time(5), token: b"token".to_vec() },
+        Change::Retain { payloads: "30d".into() },
+    ] {
+        store.change(change(Some("acme"), change_)).await.unwrap();
+    }
+    erase(store, "acme", &[20, 21, 25]).await;
+    let epoch = store.halt_epoch();
+    for n in 200..320 {
+        let draft = DecisionDraft { halt_epoch: epoch, ..decision(n) };
+        store.decide(draft).await.unwrap();
+    }
+    checkpoint(store).await;
+    cosign(store).await;
 }
 
 /// The key that signs the log.

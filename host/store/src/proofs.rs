@@ -1,0 +1,150 @@
+//! Proofs and checkpoints, served from stored nodes: the log isn't read for them.
+
+use std::collections::BTreeMap;
+
+use crate::StoreError;
+use crate::db::{Row, int, query, query_scalar, storage};
+use crate::read::Reader;
+use crate::rows::{CheckpointRow, LogKeyRow};
+use assize_ledger::tree::{Plan, TILE_WIDTH, Tiles};
+use assize_ledger::{Digest, ProofError, TileId, proof};
+
+impl Reader {
+    /// The newest checkpoint; none before the first.
+    pub async fn checkpoint(&self) -> Result<Option<CheckpointRow>, StoreError> {
+        let sql = "SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1";
+        let row = query(sql).fetch_optional(&self.pool).await.map_err(storage("reading the newest checkpoint"))?;
+        row.as_ref().map(checkpoint).transpose()
+    }
+
+    /// The first checkpoint of at least this size.
+    pub async fn checkpoint_from(&self, size: u64) -> Result<Option<CheckpointRow>, StoreError> {
+        let query = query("SELECT size, note FROM checkpoints WHERE size >= ? ORDER BY size LIMIT 1");
+        let row = query.bind(int(size)).fetch_optional(&self.pool).await.map_err(storage("reading a checkpoint"))?;
+        row.as_ref().map(checkpoint).transpose()
+    }
+
+    /// Checkpoints from this size on, the smallest first.
+    pub async fn checkpoints(&self, from: u64, limit: u32) -> Result<Vec<CheckpointRow>, StoreError> {
+        let query = query("SELECT size, note FROM checkpoints WHERE size >= ? ORDER BY size LIMIT ?");
+        let query = query.bind(int(from)).bind(i64::from(limit));
+        let rows = query.fetch_all(&self.pool).await.map_err(storage("listing checkpoints"))?;
+        rows.iter().map(checkpoint).collect()
+    }
+
+    /// Witnesses' signature lines over the checkpoint of this size, with their keys.
+    pub async fn cosignatures(&self, size: u64) -> Result<Vec<(String, String)>, StoreError> {
+        let failed = storage("reading cosignatures");
+        let query = query("SELECT key, line FROM cosignatures WHERE size = ? ORDER BY key").bind(int(size));
+        let rows = query.fetch_all(&self.pool).await.map_err(&failed)?;
+        let line = |row: &Row| Ok((row.try_get(0).map_err(&failed)?, row.try_get(1).map_err(&failed)?));
+        rows.iter().map(line).collect()
+    }
+
+    /// The largest checkpoint that a witness with this key signed; 0 for none.
+    pub async fn cosigned_by(&self, key: &str) -> Result<u64, StoreError> {
+        let query = query_scalar("SELECT max(size) FROM cosignatures WHERE key = ?").bind(key);
+        let size: Option<i64> = query.fetch_one(&self.pool).await.map_err(storage("reading cosignatures"))?;
+        Ok(size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default())
+    }
+
+    /// The keys that sign checkpoints, oldest first.
+    pub async fn log_keys(&self) -> Result<Vec<LogKeyRow>, StoreError> {
+        let sql = "SELECT k.seq, k.key, e.bytes FROM log_keys k JOIN entries e ON e.seq = k.seq ORDER BY k.seq";
+        let failed = storage("listing the log's keys");
+        let rows = query(sql).fetch_all(&self.pool).await.map_err(&failed)?;
+        let key = |row: &Row| {
+            let seq = u64::try_from(row.try_get::<i64>(0).map_err(&failed)?).unwrap_or(u64::MAX);
+            Ok(LogKeyRow { seq, key: row.try_get(1).map_err(&failed)?, entry: row.try_get(2).map_err(&failed)? })
+        };
+        rows.iter().map(key).collect()
+    }
+
+    /// The hash of an entry, which is its leaf hash; none if there is no such entry.
+    pub async fn entry_hash(&self, seq: u64) -> Result<Option<Digest>, StoreError> {
+        let query = query_scalar("SELECT hash FROM entries WHERE seq = ?").bind(int(seq));
+        let hash: Option<Vec<u8>> =
+            query.fetch_optional(&self.pool).await.map_err(storage("reading an entry's hash"))?;
+        hash.map(|hash| digest(&hash, || format!("entry {seq}"))).transpose()
+    }
+
+    /// The proof that the entry `seq` is in the log when it had `size` entries.
+    ///
+    /// # Errors
+    /// [`StoreError::Proof`] when there is none, [`StoreError::Corrupt`] when stored nodes are missing.
+    pub async fn inclusion_proof(&self, seq: u64, size: u64) -> Result<Vec<Digest>, StoreError> {
+        self.within(size).await?;
+        self.roots(proof::inclusion(seq, size)?).await
+    }
+
+    /// The proof that the log with `new` entries begins with the log of `old` entries.
+    ///
+    /// # Errors
+    /// As [`Reader::inclusion_proof`].
+    pub async fn consistency_proof(&self, old: u64, new: u64) -> Result<Vec<Digest>, StoreError> {
+        self.within(new).await?;
+        self.roots(proof::consistency(0..old, new)?).await
+    }
+
+    /// The root of the log when it had `size` entries.
+    pub async fn root_at(&self, size: u64) -> Result<Digest, StoreError> {
+        self.within(size).await?;
+        let whole = 0..size;
+        Ok(self.roots(vec![whole]).await?.pop().unwrap_or_else(assize_ledger::tree::empty_root))
+    }
+
+    /// The roots of subtrees, each of which starts at a multiple of the next power of two of its size.
+    pub async fn roots(&self, subtrees: Vec<std::ops::Range<u64>>) -> Result<Vec<Digest>, StoreError> {
+        let plan = Plan::new(subtrees);
+        let tiles = self.tiles(plan.tiles()).await?;
+        plan.roots(&tiles).map_err(|error| StoreError::Corrupt { record: "tree".into(), detail: error.to_string() })
+    }
+
+    /// The first `width` hashes of a tile; fewer if there aren't as many.
+    pub async fn tile(&self, id: TileId, width: usize) -> Result<Vec<Digest>, StoreError> {
+        let failed = storage("reading a tile");
+        let name = || format!("tile {}/{}", id.level, id.index);
+        // One row, where there may be 256 others that lie far apart.
+        let query = query_scalar("SELECT hashes FROM tiles WHERE level = ? AND idx = ?");
+        let query = query.bind(i64::from(id.level)).bind(int(id.index));
+        let full: Option<Vec<u8>> = query.fetch_optional(&self.pool).await.map_err(&failed)?;
+        if let Some(hashes) = full {
+            return hashes.chunks(32).take(width).map(|hash| digest(hash, name)).collect();
+        }
+        let first = id.index.saturating_mul(TILE_WIDTH as u64);
+        let end = first.saturating_add(width as u64);
+        let hashes: Vec<Vec<u8>> = if id.level == 0 {
+            let query = query_scalar("SELECT hash FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq");
+            query.bind(int(first)).bind(int(end)).fetch_all(&self.pool).await.map_err(&failed)?
+        } else {
+            let query = query_scalar("SELECT hash FROM nodes WHERE level = ? AND idx >= ? AND idx < ? ORDER BY idx");
+            let query = query.bind(i64::from(id.level)).bind(int(first)).bind(int(end));
+            query.fetch_all(&self.pool).await.map_err(&failed)?
+        };
+        hashes.iter().map(|hash| digest(hash, name)).collect()
+    }
+
+    async fn tiles(&self, wanted: BTreeMap<TileId, usize>) -> Result<Tiles, StoreError> {
+        let mut tiles = Tiles::new();
+        for (id, width) in wanted {
+            tiles.insert(id, self.tile(id, width).await?);
+        }
+        Ok(tiles)
+    }
+
+    /// Refuses sizes that the log hasn't reached.
+    async fn within(&self, size: u64) -> Result<(), StoreError> {
+        let newest = self.head().await?.map_or(0, |head| head.size);
+        if size <= newest { Ok(()) } else { Err(ProofError::Size { old: size, new: newest }.into()) }
+    }
+}
+
+fn checkpoint(row: &Row) -> Result<CheckpointRow, StoreError> {
+    let failed = storage("reading a checkpoint");
+    let size = row.try_get::<i64>(0).map_err(&failed)?;
+    Ok(CheckpointRow { size: u64::try_from(size).unwrap_or(u64::MAX), note: row.try_get(1).map_err(&failed)? })
+}
+
+fn digest(bytes: &[u8], record: impl Fn() -> String) -> Result<Digest, StoreError> {
+    Digest::try_from(bytes).map_err(|error| StoreError::Corrupt { record: record(), detail: error.to_string() })
+}

@@ -1,0 +1,214 @@
+//! Everything that isn't a decision: checked against what is stored, then recorded with its row.
+//!
+//! Changes are rare, so each is looked up and written by itself, within the group's transaction.
+
+use super::{Group, Sequencer, erasure, rows};
+use crate::StoreError;
+use crate::append::{Change, ChangeDraft, Outcome};
+use crate::changes::Changes;
+use crate::db::{On, int, query_scalar, storage};
+use crate::record::ChangeRow;
+use crate::seal::Payload;
+use crate::writer::{Ending, NewEntry};
+use assize_ledger::{AdministrativeFacts, Digest, Draft, EntryKind, Targets, Timestamp};
+
+impl Sequencer {
+    /// Writes the first entry of a new log.
+    pub(super) async fn open_log(&mut self) -> Result<(), StoreError> {
+        let (mut head, halt_epoch) = self.begin().await?;
+        if head.size() > 0 {
+            // Whoever opens a store loads what is in force after that, with every stop so far.
+            self.others.applied(Changes { halt_epoch, ..Changes::default() });
+            self.head = Some(head);
+            self.writer.undo().await;
+            return Ok(());
+        }
+        let facts = AdministrativeFacts::default();
+        let invalid = |error: serde_json::Error| StoreError::Invalid { field: "facts", detail: error.to_string() };
+        let sealed = head.append(Draft {
+            kind: EntryKind::LogOpened,
+            subject: self.origin.clone(),
+            time: Timestamp::now(),
+            facts: serde_json::to_vec(&facts).map_err(invalid)?,
+            input: None,
+            record: None,
+        })?;
+        let (kind, tenant) = (EntryKind::LogOpened.to_string(), String::new());
+        let subject = self.origin.clone();
+        self.writer.entry(NewEntry { sealed, kind, subject, tenant, payload: Payload::default() }).await?;
+        let (decisions, tiles) = (Vec::new(), Vec::new());
+        self.writer.commit(Ending { decisions, tiles, head: Some(&head), halt_epoch, changed: false }).await?;
+        self.head = Some(head);
+        Ok(())
+    }
+
+    /// Gives a change its place. The outer error is the group's, the inner one its own.
+    pub(super) async fn change(
+        &mut self,
+        group: &mut Group,
+        draft: ChangeDraft,
+    ) -> Result<Result<Outcome, StoreError>, StoreError> {
+        let ChangeDraft { tenant, time, mut details, confidential, input, mut change } = draft;
+        let owner = tenant.clone().unwrap_or_default();
+        if let Change::Erase { targets, .. } = &mut change {
+            *targets = match erasure::open_targets(self.writer.reading()?, &owner, targets).await? {
+                Ok(left) => left,
+                Err(error) => return Ok(Err(error)),
+            };
+        }
+        let digest = match admit(self.writer.reading()?, &owner, &change).await? {
+            Admitted::New(digest) => digest,
+            Admitted::Known(existing) => return Ok(Ok(Outcome::Existing(existing))),
+            Admitted::Refused(error) => return Ok(Err(error)),
+        };
+        if let Change::Policy { version, .. } | Change::System { version, .. } = &change {
+            details.insert("version".to_owned(), version.to_string());
+        }
+        if let Change::Erase { basis, targets, .. } = &change {
+            details.insert("basis".to_owned(), basis.clone());
+            details.insert("targets".to_owned(), Targets::write(targets));
+        }
+        if let Change::Key { role, .. } = &change {
+            details.insert("role".to_owned(), role.clone());
+        }
+        let row = ChangeRow::new(&owner, &change, digest);
+        if let Err(error) = self.writer.holds(row.texts()) {
+            return Ok(Err(error));
+        }
+        let record = row.record(confidential);
+        let subject = record.subject().unwrap_or_default();
+        let facts = AdministrativeFacts { tenant, subject_digest: record.digest(), details };
+        let json = serde_json::to_vec(&facts).and_then(|facts| Ok((facts, serde_json::to_vec(&record)?)));
+        let (facts, record) = match json {
+            Ok(json) => json,
+            Err(error) => return Ok(Err(StoreError::Invalid { field: "details", detail: error.to_string() })),
+        };
+        let payload = Payload::seal(input, Some(record));
+        let (input, record) = payload.commitments();
+        let kind = change.entry_kind();
+        let draft = Draft { kind: kind.clone(), subject: subject.clone(), time, facts, input, record };
+        let sealed = match group.head.append(draft) {
+            Ok(sealed) => sealed,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let (entry, appended) = group.take(sealed, kind.as_str(), subject, owner, payload);
+        self.writer.entry(entry).await?;
+        rows::change(self.writer.writing().await?, row, appended.time, appended.seq).await?;
+        if let Change::Publish { component, .. } = &change {
+            rows::component(self.writer.writing().await?, digest.as_bytes(), component).await?;
+        }
+        if let Change::Erase { targets, .. } = &change {
+            erasure::erase(self.writer.writing().await?, appended.seq, targets).await?;
+        }
+        if change.halts() {
+            group.halt_epoch += 1;
+        }
+        group.changed = true;
+        Ok(Ok(Outcome::Appended(appended)))
+    }
+}
+
+/// Whether a change may be made.
+enum Admitted {
+    /// Yes; with the digest of the component that it is about, if it is about one.
+    New(Digest),
+    /// It was made before, as this.
+    Known(String),
+    Refused(StoreError),
+}
+
+async fn admit(mut on: On<'_>, owner: &str, change: &Change) -> Result<Admitted, StoreError> {
+    let failed = storage("looking up what is in force");
+    Ok(match change {
+        Change::Publish { name, version, component, .. } => {
+            let given = Digest::of(component);
+            let found: Option<Vec<u8>> =
+                query_scalar("SELECT digest FROM packages WHERE tenant = ? AND name = ? AND version = ?")
+                    .bind(owner)
+                    .bind(name)
+                    .bind(version)
+                    .fetch_optional(on)
+                    .await
+                    .map_err(&failed)?;
+            match found.map(|found| Digest::try_from(found.as_slice())) {
+                None => Admitted::New(given),
+                Some(Ok(found)) if found == given => Admitted::Known(format!("{name}@{version}")),
+                Some(Ok(found)) => Admitted::Refused(StoreError::VersionExists {
+                    package: name.clone(),
+                    version: version.clone(),
+                    found,
+                    given,
+                }),
+                Some(Err(error)) => {
+                    let record = format!("package {name}@{version}");
+                    Admitted::Refused(StoreError::Corrupt { record, detail: error.to_string() })
+                }
+            }
+        }
+        Change::Activation { package, version, .. } => {
+            // The tenant's own package hides the host's of the same name.
+            let found: Option<Vec<u8>> = query_scalar(
+                "SELECT digest FROM packages WHERE tenant IN (?, '') AND name = ? AND version = ? ORDER BY tenant DESC",
+            )
+            .bind(owner)
+            .bind(package)
+            .bind(version)
+            .fetch_optional(on)
+            .await
+            .map_err(&failed)?;
+            match found.and_then(|found| Digest::try_from(found.as_slice()).ok()) {
+                Some(digest) => Admitted::New(digest),
+                None => Admitted::Refused(StoreError::NotFound { subject: format!("package {package}@{version}") }),
+            }
+        }
+        Change::Policy { scope, version, .. } => {
+            let newest = query_scalar("SELECT max(version) FROM policies WHERE tenant = ? AND scope = ?");
+            let newest: Option<i64> = newest.bind(owner).bind(scope).fetch_one(on).await.map_err(&failed)?;
+            next_version("policy", scope, newest, *version)
+        }
+        Change::System { id, version, .. } => {
+            let newest = query_scalar("SELECT max(version) FROM systems WHERE tenant = ? AND id = ?");
+            let newest: Option<i64> = newest.bind(owner).bind(id).fetch_one(on).await.map_err(&failed)?;
+            next_version("system", id, newest, *version)
+        }
+        Change::Key { id, hash, .. } => {
+            let taken = query_scalar("SELECT count(*) FROM keys WHERE id = ? OR hash = ?");
+            let taken = taken.bind(id).bind(hash.as_bytes().as_slice());
+            let taken: i64 = taken.fetch_one(on).await.map_err(&failed)?;
+            if taken == 0 {
+                Admitted::New(*hash)
+            } else {
+                Admitted::Refused(StoreError::Exists { subject: format!("key {id}") })
+            }
+        }
+        Change::LogKey { key } => {
+            let known = query_scalar("SELECT count(*) FROM log_keys WHERE key = ?").bind(key);
+            let known: i64 = known.fetch_one(on).await.map_err(&failed)?;
+            if known == 0 { Admitted::New(Digest::ZERO) } else { Admitted::Known(key.clone()) }
+        }
+        Change::Erase { id, targets, .. } if targets.is_empty() => Admitted::Known(id.clone()),
+        Change::Erase { .. } | Change::Export { .. } | Change::Stamp { .. } | Change::Retain { .. } => {
+            Admitted::New(Digest::ZERO)
+        }
+        Change::KeyRevoked { id } => {
+            let known = query_scalar("SELECT count(*) FROM keys WHERE id = ? AND tenant = ?").bind(id).bind(owner);
+            let known: i64 = known.fetch_one(on.again()).await.map_err(&failed)?;
+            let revoked = query_scalar("SELECT count(*) FROM key_revocations WHERE id = ?").bind(id);
+            let revoked: i64 = revoked.fetch_one(on).await.map_err(&failed)?;
+            match (known, revoked) {
+                (0, _) => Admitted::Refused(StoreError::NotFound { subject: format!("key {id}") }),
+                (_, 0) => Admitted::New(Digest::ZERO),
+                _ => Admitted::Known(id.clone()),
+            }
+        }
+    })
+}
+
+fn next_version(what: &str, name: &str, newest: Option<i64>, given: u64) -> Admitted {
+    let expected = u64::try_from(newest.unwrap_or(0)).unwrap_or(0) + 1;
+    if given == expected && int(given) < i64::MAX {
+        Admitted::New(Digest::ZERO)
+    } else {
+        Admitted::Refused(StoreError::VersionConflict { subject: format!("{what} {name}"), expected, given })
+    }
+}

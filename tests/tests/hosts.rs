@@ -1,0 +1,198 @@
+//! Two hosts on one PostgreSQL database: one is killed again and again, and nothing that either acknowledged is lost; what
+//! is changed on one is in force on the other.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+#[allow(dead_code)]
+#[path = "../../host/store/tests/common/postgres.rs"]
+mod postgres;
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use assize_tests::{Client, Dice, Server, Setup, agent, answer, assize, policy, rounds, rule, ruling};
+use postgres::Server as Postgres;
+use serde_json::{Value, json};
+
+const CLIENTS: u64 = 3;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Two hosts that share a database, and the key that signs their log.
+struct Hosts {
+    one: Server,
+    other: Server,
+    url: String,
+    _postgres: Postgres,
+    _folder: tempfile::TempDir,
+}
+
+impl Hosts {
+    fn start() -> Option<Self> {
+        let postgres = Postgres::start(&[])?;
+        let (url, folder) = (postgres.database(), tempfile::tempdir().unwrap());
+        let setup = Setup::bare().data(folder.path()).argument("--database").argument(url.as_str());
+        let one = Server::with_guests_and(setup.clone());
+        let other = Server::start(setup);
+        Some(Self { one, other, url, _postgres: postgres, _folder: folder })
+    }
+
+    fn is_sound(&self) {
+        let report = assize(&["ledger", "verify", "--json", "--database", &self.url]).expect(0).json();
+        assert_eq!(report["faults"]["count"], 0, "{report}");
+    }
+}
+
+/// Waits for something that the other host is about to hear.
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn one_of_two_hosts_is_killed_and_nothing_acknowledged_is_lost() {
+    let Some(mut hosts) = Hosts::start() else { return };
+    let mut dice = Dice::new();
+    let tenant = hosts.one.tenant();
+    tenant.set_policy("tenant", &policy(&[agent("agent", &answer(1.5)), rule("rule", &ruling("warn", "HM"))]));
+    let known = hosts.other.again(&tenant);
+    eventually("the other host learns the key and the policy", || {
+        known.get("/v1/me").status == 200 && known.get("/v1/policies/tenant").status == 200
+    });
+    let (mut all, mut recovered) = (0, 0);
+    let kills = rounds(50, 3);
+    for round in 0..kills {
+        let Hosts { one, other, .. } = &mut hosts;
+        let (killed, survivor) = if round % 2 == 0 { (one, &*other) } else { (other, &*one) };
+        let (doomed, safe) = (killed.again(&tenant), survivor.again(&tenant));
+        let target = 1 + u64::try_from(dice.below(80)).unwrap();
+        let (sent, count, gone) = (Mutex::new(HashMap::new()), AtomicU64::new(0), AtomicBool::new(false));
+        let victim = Mutex::new(killed);
+        thread::scope(|scope| {
+            for n in 0..2 * CLIENTS {
+                let (client, on_doomed) = if n < CLIENTS { (&doomed, true) } else { (&safe, false) };
+                let (sent, count, gone, victim) = (&sent, &count, &gone, &victim);
+                scope.spawn(move || {
+                    // The survivor goes on for a while after the other's end.
+                    let mut after = 0;
+                    for request in 0.. {
+                        let key = format!("{round}-{n}-{request}");
+                        let answer = client.ask(&key);
+                        assert!(on_doomed || answer.is_some(), "the survivor answers");
+                        let none = answer.is_none();
+                        sent.lock().unwrap().insert(key, answer);
+                        if none || after == 10 {
+                            return;
+                        }
+                        after += u32::from(!on_doomed && gone.load(Ordering::SeqCst));
+                        if count.fetch_add(1, Ordering::SeqCst) + 1 == target {
+                            victim.lock().unwrap().kill();
+                            gone.store(true, Ordering::SeqCst);
+                        }
+                    }
+                });
+            }
+        });
+        let sent: HashMap<String, Option<Value>> = sent.into_inner().unwrap();
+        hosts.is_sound();
+        for (key, answer) in &sent {
+            if let Some(answer) = answer {
+                let stored = safe.decision(answer["id"].as_str().unwrap());
+                for member in ["id", "ledger", "verdict", "times", "plugins"] {
+                    assert_eq!(stored[member], answer[member], "round {round}: {member} of {key}");
+                }
+            } else {
+                // Sent again to the other host, as a client would: it becomes one decision, whether or not it was one.
+                let again = safe.ask(key).unwrap();
+                recovered += 1;
+                assert_eq!(safe.ask(key).unwrap()["id"], again["id"]);
+            }
+        }
+        all += sent.len();
+        let killed = if round % 2 == 0 { &mut hosts.one } else { &mut hosts.other };
+        killed.start_again();
+    }
+    println!("{kills} kills, {all} requests, {recovered} sent again");
+    assert_eq!(count(&hosts.one.again(&tenant)), all, "each request is one decision");
+    hosts.is_sound();
+}
+
+/// How many decisions the tenant has.
+fn count(client: &Client) -> usize {
+    let (mut count, mut cursor) = (0, String::new());
+    loop {
+        let page = client.get(&format!("/v1/decisions?limit=1000{cursor}")).expect(200);
+        count += page["decisions"].as_array().unwrap().len();
+        if page["next_cursor"].is_null() {
+            return count;
+        }
+        cursor = format!("&cursor={}", page["next_cursor"]);
+    }
+}
+
+#[test]
+fn a_stop_on_one_host_stops_the_other() {
+    let Some(hosts) = Hosts::start() else { return };
+    let tenant = hosts.one.tenant();
+    tenant.set_policy("tenant", &policy(&[agent("agent", &answer(1.5))]));
+    tenant.register("bot");
+    let other = hosts.other.again(&tenant);
+    eventually("the other host knows the system", || {
+        other.get("/v1/me").status == 200 && other.get("/v1/systems/bot").status == 200
+    });
+    let (stopped, asked) = (AtomicBool::new(false), AtomicU64::new(0));
+    let stop = json!({ "operational_status": "emergency_stop", "reason": "test", "operator_id": "ana" });
+    let decided: Vec<Value> = thread::scope(|scope| {
+        let load: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let (mut decided, mut after) = (Vec::new(), 0);
+                    while after < 20 {
+                        after += u32::from(stopped.load(Ordering::SeqCst));
+                        decided.push(other.decide(Some("bot"), "production", "Hello"));
+                        asked.fetch_add(1, Ordering::SeqCst);
+                    }
+                    decided
+                })
+            })
+            .collect();
+        eventually("the other host is busy", || asked.load(Ordering::SeqCst) > 40);
+        tenant.put("/v1/systems/bot/emergency-stop", &stop).expect(200);
+        stopped.store(true, Ordering::SeqCst);
+        load.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let entries = tenant.get("/v1/ledger/entries?limit=1000").expect(200);
+    let entries = entries["entries"].as_array().unwrap();
+    let stop = entries.iter().find(|entry| entry["kind"] == "system.emergency_stop").unwrap()["seq"].as_u64().unwrap();
+    let (mut before, mut after) = (0, 0);
+    for decision in decided {
+        let late = decision["ledger"]["seq"].as_u64().unwrap() > stop;
+        assert_eq!(decision["verdict"] == "block", late, "{decision}");
+        *(if late { &mut after } else { &mut before }) += 1;
+    }
+    println!("{before} decisions before the stop, {after} after it");
+    assert!(after >= 80);
+
+    let resume = json!({ "reason": "all is well again", "operator_id": "ana" });
+    other.post("/v1/systems/bot/resume", &resume).expect(200);
+    eventually("it runs again on the first", || {
+        tenant.decide(Some("bot"), "production", "Hello")["verdict"] != "block"
+    });
+    hosts.is_sound();
+}
+
+#[test]
+fn keys_are_revoked_on_both() {
+    let Some(hosts) = Hosts::start() else { return };
+    let tenant = hosts.one.tenant();
+    let key = tenant.role("auditor");
+    let other = hosts.other.again(&key);
+    eventually("the other host learns the key", || other.get("/v1/me").status == 200);
+    let id = other.get("/v1/me").expect(200)["key_id"].as_str().unwrap().to_owned();
+    assert_eq!(tenant.delete(&format!("/v1/keys/{id}")).status, 204);
+    eventually("the other host forgets the key", || other.get("/v1/me").status == 401);
+}
