@@ -9,8 +9,9 @@ use anyhow::{Context as _, bail};
 use assize_ledger::{ExportCheck, ExportReport, Outside, export_lines, verify_export};
 
 use crate::client::{Call, Connection};
-use crate::ledger::{Meter, print_faults};
+use crate::ledger::print_faults;
 use crate::output::{self, Ended, Usage, clean};
+use crate::progress::Meter;
 
 /// Write a part of the ledger to a file that can be checked without a server. An export is itself recorded.
 #[derive(Debug, clap::Args)]
@@ -126,7 +127,7 @@ pub(crate) fn verify(path: &Path, check: &ExportCheck, json: bool) -> anyhow::Re
     if file.metadata().is_ok_and(|data| data.is_dir()) {
         bail!("{} is a directory; for a data directory, use --data", path.display());
     }
-    let mut meter = Meter::new();
+    let mut meter = Meter::new("checked");
     let report = verify_export(file, check, |done, total| meter.show(done, total));
     meter.clear();
     if json {

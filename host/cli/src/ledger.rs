@@ -2,7 +2,6 @@
 
 mod proofs;
 
-use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,7 @@ use serde_json::value::RawValue;
 use crate::client::Connection;
 use crate::output::{self, Ended, clean, short};
 use crate::place::Place;
+use crate::progress::Meter;
 
 /// Check and read what was recorded.
 #[derive(Debug, clap::Subcommand)]
@@ -177,45 +177,12 @@ fn verify_place(arguments: &Verify) -> anyhow::Result<assize_ledger::Report> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let reader = arguments.place.open().await?;
-        let mut meter = Meter::new();
+        let mut meter = Meter::new("checked");
         let report = reader.verify(options, |Progress { done, total }| meter.show(done, total)).await;
         meter.clear();
         reader.close().await;
         Ok(report?)
     })
-}
-
-/// Progress on stderr, for people who wait.
-pub(crate) struct Meter {
-    shown: Option<Instant>,
-    started: Instant,
-    watched: bool,
-}
-
-/// A check that is over sooner needs no meter.
-const WORTH_SHOWING: Duration = Duration::from_millis(500);
-
-impl Meter {
-    pub(crate) fn new() -> Self {
-        Self { shown: None, started: Instant::now(), watched: io::stderr().is_terminal() }
-    }
-
-    pub(crate) fn show(&mut self, done: u64, total: u64) {
-        let due = self.shown.map_or(self.started + WORTH_SHOWING, |shown| shown + Duration::from_millis(100));
-        if !self.watched || Instant::now() < due {
-            return;
-        }
-        self.shown = Some(Instant::now());
-        let percent = done.saturating_mul(100) / total.max(1);
-        // Progress that can't be shown is no reason to stop checking.
-        let _ = write!(io::stderr(), "\rchecked {done} of {total} entries ({percent} %)");
-    }
-
-    pub(crate) fn clear(&self) {
-        if self.shown.is_some() {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
-    }
 }
 
 fn print_report(report: &Report, took: Duration) -> anyhow::Result<()> {

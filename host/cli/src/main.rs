@@ -18,6 +18,7 @@ mod output;
 mod place;
 mod plugin;
 mod policy;
+mod progress;
 mod replay;
 mod serve;
 mod system;

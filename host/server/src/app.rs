@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use assize_rehearing::{Archive, World};
 use assize_sandbox::Sandbox;
 use assize_store::Store;
 use tokio::sync::{Mutex, Semaphore};
@@ -12,7 +13,6 @@ use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::signer::Signer;
 use crate::systems::Systems;
-use crate::world::World;
 
 /// The host's state.
 pub(crate) struct App {
@@ -31,6 +31,16 @@ pub(crate) struct App {
     pub(crate) compiling: Mutex<()>,
     /// Decisions under way.
     pub(crate) in_flight: Semaphore,
+    /// What past decisions are judged again from.
+    pub(crate) past: Arc<Archive>,
+}
+
+impl App {
+    /// What past decisions are judged again from, with what is loaded for the live ones.
+    pub(crate) fn archive(&self) -> &Arc<Archive> {
+        self.past.lend(self.world.load_full());
+        &self.past
+    }
 }
 
 pub(crate) type SharedApp = Arc<App>;

@@ -16,7 +16,7 @@ use crate::pipeline::details;
 use crate::problem::Problem;
 use crate::publish::{Publication, publish, step};
 use crate::routes::policies;
-use crate::world::{Published, Scope};
+use assize_rehearing::{Published, Scope};
 
 /// Why the beginning failed.
 #[derive(Debug, thiserror::Error)]

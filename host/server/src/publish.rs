@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::identity::Caller;
 use crate::pipeline::details;
 use crate::problem::Problem;
-use crate::world::{Published, State};
+use assize_rehearing::{Published, State};
 
 /// Whether a package is new.
 pub(crate) enum Publication {

@@ -7,7 +7,7 @@ use assize_store::StoreError;
 
 use crate::app::{App, SharedApp};
 use crate::server::with_components;
-use crate::world::World;
+use assize_rehearing::World;
 
 /// After a failure: the database may be away for a moment.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -38,14 +38,10 @@ pub(crate) async fn systems(app: &App) -> Result<(), StoreError> {
 async fn everything(app: &App) -> Result<(), StoreError> {
     systems(app).await?;
     // Compiled before anybody has to wait for it.
-    let ready = with_components(load(app).await?, &app.world.load(), &app.store, &app.sandbox).await?;
+    let ready = with_components(World::newest(&app.store).await?, &app.world.load(), &app.store, &app.sandbox).await?;
     let _changing = app.changing.lock().await;
     app.keys.replace(app.store.keys().await?)?;
-    let world = load(app).await?.with_plugins_of(&app.world.load()).with_plugins_of(&ready);
+    let world = World::newest(&app.store).await?.with_plugins_of(&app.world.load()).with_plugins_of(&ready);
     app.world.store(Arc::new(world));
     Ok(())
-}
-
-async fn load(app: &App) -> Result<World, StoreError> {
-    World::load(app.store.packages().await?, app.store.activations().await?, app.store.policies().await?)
 }

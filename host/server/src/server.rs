@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use assize_sandbox::{Plugin, Sandbox, SandboxConfig, SandboxError};
-use assize_store::{Options, Store, StoreError};
+use assize_store::{Options, Reader, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Semaphore};
 
@@ -20,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::routes;
 use crate::signer::{SignError, Signer};
 use crate::systems::Systems;
-use crate::world::World;
+use assize_rehearing::{Archive, World};
 
 /// Boxed, so that serving is compiled in this crate, and not again in every binary that starts it.
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -75,13 +75,16 @@ impl Server {
         keys.load(rows)?;
         let systems = Systems::default();
         systems.load(store.systems(None).await?)?;
-        let world = World::load(store.packages().await?, store.activations().await?, store.policies().await?)?;
+        let world = World::newest(&store).await?;
         let world = with_components(world, &World::default(), &store, &sandbox).await?;
         let (config, in_flight) = (config.clone(), Semaphore::new(config.max_in_flight));
+        // A store derefs to its reader.
+        let past = Arc::new(Archive::new(Reader::clone(&store), sandbox.clone()));
         let app = Arc::new(App {
             config,
             store,
             sandbox,
+            past,
             signer,
             world: ArcSwap::from_pointee(world),
             systems,

@@ -6,10 +6,10 @@ use std::path::Path;
 use assize_ledger::{Digest, Entry, Salt, Timestamp};
 use sqlx::AssertSqlSafe;
 
-use crate::db::{FromCell, On, Pool, Query, Row, Value, int, query, query_scalar, storage};
+use crate::db::{FromCell, On, Pool, Query, Row, Scalar, Value, int, query, query_scalar, storage};
 use crate::rows::{
     ActivationEvent, ActivationRow, DecisionFilter, DecisionRow, EffectRow, EntryRow, HeadRow, KeyRow, PackageRow,
-    Page, PolicyRow, RetentionRow, SealedRow, StampRow, StoredDecision, SystemRow,
+    Page, PastDecision, PolicyRow, RetentionRow, SealedRow, StampRow, StoredDecision, SystemRow,
 };
 use crate::{StoreError, postgres, sqlite};
 
@@ -90,24 +90,7 @@ impl Reader {
     ) -> Result<Page<DecisionRow>, StoreError> {
         let (mut sql, mut values) =
             (format!("{DECISION} WHERE d.seq < ?"), vec![Value::from(cursor.map_or(i64::MAX, int))]);
-        let columns = [
-            ("d.tenant", tenant),
-            ("d.system", filter.system.as_deref()),
-            ("d.verdict", filter.verdict.as_deref()),
-            ("d.environment", filter.environment.as_deref()),
-        ];
-        for (column, value) in columns {
-            if let Some(value) = value {
-                sql.extend([" AND ", column, " = ?"]);
-                values.push(value.into());
-            }
-        }
-        for (condition, moment) in [(" AND d.decided_at >= ?", filter.from), (" AND d.decided_at < ?", filter.before)] {
-            if let Some(moment) = moment {
-                sql.push_str(condition);
-                values.push(int(moment.as_millis()).into());
-            }
-        }
+        conditions(tenant, filter, &mut sql, &mut values);
         // One more than asked for tells whether there is a next page.
         sql.push_str(" ORDER BY d.seq DESC LIMIT ?");
         values.push((i64::from(limit) + 1).into());
@@ -115,6 +98,47 @@ impl Reader {
         let rows = query.fetch_all(&self.pool).await.map_err(storage("listing decisions"))?;
         let rows: Result<Vec<_>, _> = rows.iter().map(decision).collect();
         Ok(page(rows?, limit, |row| row.seq))
+    }
+
+    /// Past decisions with the payloads that are still there, oldest first: those of entries `from` to before `end`.
+    pub async fn past(
+        &self,
+        tenant: Option<&str>,
+        filter: &DecisionFilter,
+        from: u64,
+        end: u64,
+        limit: u32,
+    ) -> Result<Vec<PastDecision>, StoreError> {
+        const PAYLOADS: &str = ", s.input, s.record FROM decisions d JOIN entries e ON e.seq = d.seq \
+            LEFT JOIN sealed s ON s.seq = d.seq WHERE d.seq >= ? AND d.seq < ?";
+        let columns = DECISION.split(" FROM ").next().unwrap_or_default();
+        let (mut sql, mut values) = (format!("{columns}{PAYLOADS}"), vec![Value::from(int(from)), int(end).into()]);
+        conditions(tenant, filter, &mut sql, &mut values);
+        sql.push_str(" ORDER BY d.seq LIMIT ?");
+        values.push(i64::from(limit).into());
+        let query = values.into_iter().fold(query(AssertSqlSafe(sql)), Query::bind);
+        let rows = query.fetch_all(&self.pool).await.map_err(storage("reading past decisions"))?;
+        let past = |row: &Row| {
+            let payload = Columns(row, "payload");
+            Ok(PastDecision { row: decision(row)?, input: payload.get(19)?, record: payload.get(20)? })
+        };
+        rows.iter().map(past).collect()
+    }
+
+    /// How many decisions of entries `from` to before `end` there are.
+    pub async fn count_past(
+        &self,
+        tenant: Option<&str>,
+        filter: &DecisionFilter,
+        from: u64,
+        end: u64,
+    ) -> Result<u64, StoreError> {
+        let mut sql = "SELECT count(*) FROM decisions d WHERE d.seq >= ? AND d.seq < ?".to_owned();
+        let mut values = vec![Value::from(int(from)), int(end).into()];
+        conditions(tenant, filter, &mut sql, &mut values);
+        let query = values.into_iter().fold(query_scalar(AssertSqlSafe(sql)), Scalar::bind);
+        let count: i64 = query.fetch_one(&self.pool).await.map_err(storage("counting decisions"))?;
+        Ok(u64::try_from(count).unwrap_or_default())
     }
 
     /// The decision that an idempotency key stands for, with the hash of the body it was used with.
@@ -209,11 +233,13 @@ impl Reader {
         rows.iter().map(activation).collect()
     }
 
-    /// The newest policy of every scope.
-    pub async fn policies(&self) -> Result<Vec<PolicyRow>, StoreError> {
+    /// The newest policy of every scope; with a moment, the newest of then.
+    pub async fn policies(&self, known: Option<Timestamp>) -> Result<Vec<PolicyRow>, StoreError> {
         let sql = "SELECT tenant, scope, version, hash, bytes, at, seq FROM policies p WHERE version = \
-            (SELECT max(version) FROM policies WHERE tenant = p.tenant AND scope = p.scope) ORDER BY tenant, scope";
-        let rows = query(sql).fetch_all(&self.pool).await.map_err(storage("listing policies"))?;
+            (SELECT max(version) FROM policies WHERE tenant = p.tenant AND scope = p.scope AND at <= ?) \
+            ORDER BY tenant, scope";
+        let known = int(known.unwrap_or(Timestamp::MAX).as_millis());
+        let rows = query(sql).bind(known).fetch_all(&self.pool).await.map_err(storage("listing policies"))?;
         rows.iter().map(policy).collect()
     }
 
@@ -382,6 +408,28 @@ impl Reader {
             })
         };
         rows.iter().map(stamp).collect()
+    }
+}
+
+/// Adds what a filter demands to a statement on `decisions d`.
+fn conditions(tenant: Option<&str>, filter: &DecisionFilter, sql: &mut String, values: &mut Vec<Value>) {
+    let columns = [
+        ("d.tenant", tenant),
+        ("d.system", filter.system.as_deref()),
+        ("d.verdict", filter.verdict.as_deref()),
+        ("d.environment", filter.environment.as_deref()),
+    ];
+    for (column, value) in columns {
+        if let Some(value) = value {
+            sql.extend([" AND ", column, " = ?"]);
+            values.push(value.into());
+        }
+    }
+    for (condition, moment) in [(" AND d.decided_at >= ?", filter.from), (" AND d.decided_at < ?", filter.before)] {
+        if let Some(moment) = moment {
+            sql.push_str(condition);
+            values.push(int(moment.as_millis()).into());
+        }
     }
 }
 

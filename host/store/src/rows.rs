@@ -62,6 +62,17 @@ pub struct StoredDecision {
     pub effects: Vec<EffectRow>,
 }
 
+/// A decision with what judging it again needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastDecision {
+    /// Its columns.
+    pub row: DecisionRow,
+    /// The exact bytes of its input; none once erased.
+    pub input: Option<Vec<u8>>,
+    /// The exact bytes of its record (JSON); none once erased.
+    pub record: Option<Vec<u8>>,
+}
+
 /// A planned effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EffectRow {

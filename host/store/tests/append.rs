@@ -194,7 +194,7 @@ async fn a_policy_changes_one_version_at_a_time() {
     store.change(change(None, policy(2, b"{ }"))).await.unwrap();
     let lost = store.change(change(None, policy(2, b"{  }"))).await.unwrap_err();
     assert_eq!(lost.to_string(), "policy global: the next version is 3, not 2: read it again, then repeat the change");
-    let policies = store.policies().await.unwrap();
+    let policies = store.policies(None).await.unwrap();
     assert_eq!((policies.len(), policies[0].version, policies[0].hash), (1, 2, Digest::of(b"{ }")));
     assert_eq!(store.policy_history(None, "global").await.unwrap().len(), 2);
 }

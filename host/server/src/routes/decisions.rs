@@ -2,6 +2,7 @@
 
 use assize_kernel::{Environment, Record};
 use assize_ledger::{Digest, Receipt, Timestamp};
+use assize_rehearing::{ReplayError, Unreplayable};
 use assize_store::{DecisionFilter, DecisionRow, Idempotency, StoredDecision};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -347,13 +348,11 @@ pub(crate) async fn replay(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    use crate::replay::{ReplayError, replay};
     caller.must_be(&[Role::Auditor, Role::Dev])?;
-    let loaded = |digest| app.world.load().plugin(digest);
-    match replay(&app.store, &app.sandbox, caller.sees(), &id, loaded).await {
+    match app.archive().replay(caller.sees(), &id).await {
         Ok(replayed) => Ok(Json(replayed).into_response()),
         Err(ReplayError::NotFound(id)) => Err(Problem::not_found(format!("decision {id}"))),
-        Err(error @ ReplayError::Erased { .. }) => Err(Problem::conflict(error)),
+        Err(ReplayError::Impossible(error @ Unreplayable::Erased { .. })) => Err(Problem::conflict(error)),
         Err(ReplayError::Store(error)) => Err(error.into()),
         Err(error) => Err(Problem::internal(error)),
     }

@@ -16,7 +16,7 @@ use crate::door::{self, parsed};
 use crate::identity::{Caller, Role};
 use crate::problem::Problem;
 use crate::publish::{self, Publication};
-use crate::world::Published;
+use assize_rehearing::Published;
 
 fn shown(published: &Published) -> Value {
     let manifest = &published.manifest;

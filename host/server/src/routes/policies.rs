@@ -16,7 +16,7 @@ use crate::door::StrictJson;
 use crate::identity::{Caller, Role};
 use crate::problem::Problem;
 use crate::publish::by;
-use crate::world::{Published, Ruling, Scope, State as LifeState, World};
+use assize_rehearing::{Published, Ruling, Scope, State as LifeState, World};
 
 /// A version of a scope's policy.
 #[derive(Serialize)]

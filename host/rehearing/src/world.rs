@@ -1,6 +1,8 @@
 //! Everything in force, in memory and immutable: a change makes a new world.
 //!
-//! Snapshots are merged from it when first needed and kept as long as it is in force.
+//! Snapshots are merged from it when first needed and kept as long as it is in force. Past worlds are made the same way, from
+//! the rows that there were then: our time decides which rows, the law's time (a manifest's effective period) which of
+//! a snapshot's candidates applies.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,15 +11,15 @@ use assize_kernel::{Candidate, Layer, Policy, Snapshot, SnapshotError};
 use assize_ledger::{Digest, Timestamp};
 use assize_registry::{Manifest, PackageName};
 use assize_sandbox::Plugin;
-use assize_store::{ActivationEvent, ActivationRow, PackageRow, PolicyRow, StoreError};
+use assize_store::{ActivationEvent, ActivationRow, PackageRow, PolicyRow, Reader, StoreError};
 use parking_lot::RwLock;
 use semver::Version;
 use serde::Serialize;
 
 /// Where a version stands in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum State {
+pub enum State {
     /// It is there, and not bound.
     Published,
     /// Bindings may choose it.
@@ -28,35 +30,46 @@ pub(crate) enum State {
 
 /// A published version.
 #[derive(Debug, Clone)]
-pub(crate) struct Published {
-    pub(crate) manifest: Manifest,
-    pub(crate) digest: Digest,
+pub struct Published {
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// SHA-256 of its component.
+    pub digest: Digest,
     /// Whose; none for the host's own.
-    pub(crate) tenant: Option<String>,
-    pub(crate) at: Timestamp,
-    pub(crate) state: State,
+    pub tenant: Option<String>,
+    /// When it was published.
+    pub at: Timestamp,
+    /// What became of it since.
+    pub state: State,
 }
 
 /// A version of a scope's policy.
 #[derive(Clone)]
-pub(crate) struct Ruling {
-    pub(crate) version: u64,
-    pub(crate) hash: Digest,
-    pub(crate) policy: Arc<Policy>,
-    pub(crate) at: Timestamp,
+pub struct Ruling {
+    /// From 1, without gaps.
+    pub version: u64,
+    /// SHA-256 of its bytes.
+    pub hash: Digest,
+    /// What it says.
+    pub policy: Arc<Policy>,
+    /// When it was set.
+    pub at: Timestamp,
 }
 
 /// A scope that policies can be set for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Scope {
+pub enum Scope {
+    /// The whole host.
     Global,
+    /// A tenant.
     Tenant(String),
+    /// A tenant's system.
     System(String, String),
 }
 
 impl Scope {
     /// As addresses, layers and rows write it. The tenant stands beside it.
-    pub(crate) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         match self {
             Self::Global => "global".to_owned(),
             Self::Tenant(_) => "tenant".to_owned(),
@@ -64,7 +77,8 @@ impl Scope {
         }
     }
 
-    pub(crate) fn tenant(&self) -> Option<&str> {
+    /// Whose; none for the whole host.
+    pub fn tenant(&self) -> Option<&str> {
         match self {
             Self::Global => None,
             Self::Tenant(tenant) | Self::System(tenant, _) => Some(tenant),
@@ -72,7 +86,7 @@ impl Scope {
     }
 
     /// `global`, `tenant`, `tenant:NAME` (the caller's own) or `system:ID`.
-    pub(crate) fn parse(text: &str, tenant: &str) -> Option<Self> {
+    pub fn parse(text: &str, tenant: &str) -> Option<Self> {
         match text.split_once(':') {
             None if text == "global" => Some(Self::Global),
             None if text == "tenant" => Some(Self::Tenant(tenant.to_owned())),
@@ -88,7 +102,7 @@ type CacheKey = (String, Option<String>);
 
 /// Everything in force at one instant, but for the systems.
 #[derive(Default)]
-pub(crate) struct World {
+pub struct World {
     packages: Arc<HashMap<PackageName, Vec<Published>>>,
     policies: Arc<HashMap<Scope, Ruling>>,
     loaded: Arc<HashMap<Digest, Arc<Plugin>>>,
@@ -96,8 +110,21 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// What is in force now, by all that the store holds.
+    pub async fn newest(reader: &Reader) -> Result<Self, StoreError> {
+        Self::load(reader.packages().await?, reader.activations().await?, reader.policies(None).await?)
+    }
+
+    /// What was in force at a moment of ours, that moment included. No component is loaded.
+    pub async fn known_at(reader: &Reader, known: Timestamp) -> Result<Self, StoreError> {
+        let (mut packages, mut activations) = (reader.packages().await?, reader.activations().await?);
+        packages.retain(|row| row.at <= known);
+        activations.retain(|row| row.at <= known);
+        Self::load(packages, activations, reader.policies(Some(known)).await?)
+    }
+
     /// From what the store holds.
-    pub(crate) fn load(
+    pub fn load(
         packages: Vec<PackageRow>,
         activations: Vec<ActivationRow>,
         policies: Vec<PolicyRow>,
@@ -140,7 +167,9 @@ impl World {
         world
     }
 
-    pub(crate) fn with_package(&self, published: Published) -> Self {
+    /// With a published version more.
+    #[must_use]
+    pub fn with_package(&self, published: Published) -> Self {
         self.changed(|world| {
             let versions = Arc::make_mut(&mut world.packages).entry(published.manifest.name.clone()).or_default();
             versions.push(published);
@@ -148,13 +177,9 @@ impl World {
         })
     }
 
-    pub(crate) fn with_activation(
-        &self,
-        name: &str,
-        version: &str,
-        tenant: Option<&str>,
-        event: ActivationEvent,
-    ) -> Self {
+    /// With a further step in the life of a version.
+    #[must_use]
+    pub fn with_activation(&self, name: &str, version: &str, tenant: Option<&str>, event: ActivationEvent) -> Self {
         let state = match event {
             ActivationEvent::Activated => State::Active,
             ActivationEvent::Deactivated => State::Published,
@@ -173,36 +198,43 @@ impl World {
         })
     }
 
-    pub(crate) fn with_policy(&self, scope: Scope, ruling: Ruling) -> Self {
+    /// With a scope's newest policy.
+    #[must_use]
+    pub fn with_policy(&self, scope: Scope, ruling: Ruling) -> Self {
         self.changed(|world| {
             Arc::make_mut(&mut world.policies).insert(scope, ruling);
         })
     }
 
-    pub(crate) fn with_plugin(&self, plugin: Arc<Plugin>) -> Self {
+    /// With a component that is loaded.
+    #[must_use]
+    pub fn with_plugin(&self, plugin: Arc<Plugin>) -> Self {
         self.changed(|world| {
             Arc::make_mut(&mut world.loaded).insert(plugin.digest(), plugin);
         })
     }
 
     /// With everything that another world has loaded.
-    pub(crate) fn with_plugins_of(&self, other: &Self) -> Self {
+    #[must_use]
+    pub fn with_plugins_of(&self, other: &Self) -> Self {
         self.changed(|world| {
             let loaded = other.loaded.iter().map(|(digest, plugin)| (*digest, Arc::clone(plugin)));
             Arc::make_mut(&mut world.loaded).extend(loaded);
         })
     }
 
-    pub(crate) fn policy(&self, scope: &Scope) -> Option<&Ruling> {
+    /// A scope's policy.
+    pub fn policy(&self, scope: &Scope) -> Option<&Ruling> {
         self.policies.get(scope)
     }
 
-    pub(crate) fn plugin(&self, digest: Digest) -> Option<Arc<Plugin>> {
+    /// A component, where it is loaded.
+    pub fn plugin(&self, digest: Digest) -> Option<Arc<Plugin>> {
         self.loaded.get(&digest).cloned()
     }
 
     /// All versions that a tenant may see, by name and version; none: all of all tenants.
-    pub(crate) fn packages(&self, tenant: Option<&str>) -> Vec<&Published> {
+    pub fn packages(&self, tenant: Option<&str>) -> Vec<&Published> {
         let mut list: Vec<&Published> =
             self.packages.values().flatten().filter(|published| visible(published, tenant)).collect();
         list.sort_by(|a, b| {
@@ -213,31 +245,31 @@ impl World {
     }
 
     /// The versions of a package that a tenant may see, from the lowest.
-    pub(crate) fn versions(&self, name: &str, tenant: Option<&str>) -> Vec<&Published> {
+    pub fn versions(&self, name: &str, tenant: Option<&str>) -> Vec<&Published> {
         let versions = self.packages.iter().find(|(known, _)| known.as_str() == name).map(|(_, versions)| versions);
         versions.into_iter().flatten().filter(|published| visible(published, tenant)).collect()
     }
 
     /// One version; a tenant's own before the host's.
-    pub(crate) fn version(&self, name: &str, version: &Version, tenant: Option<&str>) -> Option<&Published> {
+    pub fn version(&self, name: &str, version: &Version, tenant: Option<&str>) -> Option<&Published> {
         let mut found = self.versions(name, tenant);
         found.retain(|published| published.manifest.version == *version);
         found.iter().find(|published| published.tenant.as_deref() == tenant).or_else(|| found.first()).copied()
     }
 
     /// By digest, if a tenant may see it.
-    pub(crate) fn by_digest(&self, digest: Digest, tenant: Option<&str>) -> Option<&Published> {
+    pub fn by_digest(&self, digest: Digest, tenant: Option<&str>) -> Option<&Published> {
         self.packages.values().flatten().find(|published| published.digest == digest && visible(published, tenant))
     }
 
     /// The digests of all active versions.
-    pub(crate) fn active(&self) -> Vec<Digest> {
+    pub fn active(&self) -> Vec<Digest> {
         let active = self.packages.values().flatten().filter(|published| published.state == State::Active);
         active.map(|published| published.digest).collect()
     }
 
     /// What is in force for a tenant's case, from a system or none. The policy of a system holds for its cases alone.
-    pub(crate) fn snapshot(&self, tenant: &str, system: Option<&str>) -> Result<Arc<Snapshot>, SnapshotError> {
+    pub fn snapshot(&self, tenant: &str, system: Option<&str>) -> Result<Arc<Snapshot>, SnapshotError> {
         let own = system.map(|id| Scope::System(tenant.to_owned(), id.to_owned()));
         let own = own.filter(|scope| self.policies.contains_key(scope));
         let key = (tenant.to_owned(), own.as_ref().and(system).map(str::to_owned));

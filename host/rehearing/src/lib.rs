@@ -1,0 +1,12 @@
+//! Past cases, judged again: what was in force when, replay, simulation.
+//!
+//! Rows come from the store, judging is `assize_kernel::decide` as it is live, and nothing here writes: history is read only.
+//! HTTP, jobs and files are the server's and the command line's.
+
+mod archive;
+mod replay;
+mod world;
+
+pub use archive::{Archive, ArchiveError};
+pub use replay::{Replay, ReplayError, Replays, State as ReplayState, Unreplayable};
+pub use world::{Published, Ruling, Scope, State, World};
