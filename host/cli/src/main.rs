@@ -12,6 +12,7 @@ mod decide;
 mod erase;
 mod evaluate;
 mod export;
+mod in_force;
 mod key;
 mod ledger;
 mod output;
@@ -64,6 +65,8 @@ enum Command {
     /// Read and replace policies
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Show which rules held on a day, by what was known on a day
+    InForce(in_force::Arguments),
     /// Register AI systems, stop and resume them
     #[command(subcommand)]
     System(system::Command),
@@ -76,7 +79,7 @@ enum Command {
     Erase(erase::Erase),
     /// Show or change how long inputs and records are kept
     Retention(erase::Retention),
-    /// Judge a recorded case again with the same plugins, and compare
+    /// Judge recorded cases again with the same plugins, and compare
     Replay(replay::Arguments),
     /// Make and revoke API keys
     #[command(subcommand)]
@@ -120,6 +123,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Ended> {
         Command::Decide(arguments) => decide::run(arguments, &connection, json),
         Command::Plugin(command) => plugin::run(command, &connection, json),
         Command::Policy(command) => policy::run(command, &connection, json),
+        Command::InForce(arguments) => in_force::run(&arguments, &connection, json),
         Command::System(command) => system::run(command, &connection, json),
         Command::Ledger(command) => ledger::run(command, &connection, json),
         Command::Export(arguments) => export::run(&arguments, &connection, json),

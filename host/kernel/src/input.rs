@@ -44,6 +44,13 @@ impl Input {
         Self { subject: Subject::new(case), halt }
     }
 
+    /// The same case under the rules of another day.
+    #[must_use]
+    pub fn under_rules_of(self, day: Timestamp) -> Self {
+        let case = Case { rules_as_of: day, ..self.subject.into_case() };
+        Self::new(case, self.halt)
+    }
+
     /// The case.
     pub const fn case(&self) -> &Case {
         self.subject.case()

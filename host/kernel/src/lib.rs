@@ -7,6 +7,7 @@
 //! Storing, numbering and answering are the server's and the store's; what a plugin may do is the sandbox's.
 
 mod binding;
+mod changes;
 mod decide;
 mod environment;
 mod input;
@@ -21,6 +22,7 @@ mod run;
 mod snapshot;
 
 pub use binding::{Binding, BindingError};
+pub use changes::{Changes, ChangesError};
 pub use decide::{Judged, NamedFinding, decide};
 pub use environment::{Environment, UnknownEnvironment};
 pub use input::{Halt, Input, InputError};

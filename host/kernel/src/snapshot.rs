@@ -64,11 +64,11 @@ impl Bound {
 /// The document whose bytes are hashed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
+pub(crate) struct Document {
     format: u32,
     layers: Vec<Layer>,
-    merged: Merged,
-    bindings: Vec<Bound>,
+    pub(crate) merged: Merged,
+    pub(crate) bindings: Vec<Bound>,
 }
 
 const FORMAT: u32 = 1;
@@ -122,9 +122,19 @@ impl Snapshot {
         }
         let layers = policies.iter().map(|(layer, _)| layer.clone()).collect();
         let merged = merge(policies.iter().map(|(_, policy)| *policy));
-        let document = Document { format: FORMAT, layers, merged, bindings };
+        Self::of_document(Document { format: FORMAT, layers, merged, bindings }, plugin)
+    }
+
+    pub(crate) fn of_document(
+        document: Document,
+        plugin: impl FnMut(Digest) -> Option<Arc<Plugin>>,
+    ) -> Result<Self, SnapshotError> {
         let bytes = serde_json::to_vec(&document)?;
         Self::assemble(document, bytes.into(), plugin)
+    }
+
+    pub(crate) const fn document(&self) -> &Document {
+        &self.document
     }
 
     /// From recorded bytes.

@@ -80,11 +80,7 @@ impl Archive {
         let loaded = tokio::task::spawn_blocking(move || sandbox.load(&bytes)).await;
         let loaded = loaded.map_err(|error| unreadable(error.to_string()))?;
         let plugin = Arc::new(loaded.map_err(|error| unreadable(error.to_string()))?);
-        let mut plugins = self.plugins.lock();
-        if plugins.len() >= PLUGINS {
-            plugins.clear();
-        }
-        plugins.insert(digest, Arc::clone(&plugin));
+        self.keep(Arc::clone(&plugin));
         Ok(plugin)
     }
 
@@ -116,8 +112,31 @@ impl Archive {
         Ok(snapshot)
     }
 
+    /// Takes a component that isn't in the store: one that is about to be published.
+    pub fn keep(&self, plugin: Arc<Plugin>) {
+        let mut plugins = self.plugins.lock();
+        if plugins.len() >= PLUGINS {
+            plugins.clear();
+        }
+        plugins.insert(plugin.digest(), plugin);
+    }
+
+    /// A snapshot with the components of all its candidates.
+    pub async fn equipped(&self, bare: &Snapshot) -> Result<Arc<Snapshot>, ArchiveError> {
+        let mut plugins = HashMap::new();
+        for candidate in bare.bindings().iter().flat_map(|bound| &bound.candidates) {
+            if let std::collections::hash_map::Entry::Vacant(place) = plugins.entry(candidate.digest) {
+                place.insert(self.plugin(candidate.digest).await?);
+            }
+        }
+        let snapshot = Snapshot::from_bytes(Arc::clone(bare.bytes()), |digest| plugins.get(&digest).cloned());
+        let unreadable =
+            |error: SnapshotError| ArchiveError::Unreadable(format!("snapshot {}", bare.hash()), error.to_string());
+        snapshot.map(Arc::new).map_err(unreadable)
+    }
+
     /// A recorded snapshot without any component.
-    async fn bare(&self, hash: Digest) -> Result<Arc<Snapshot>, ArchiveError> {
+    pub(crate) async fn bare(&self, hash: Digest) -> Result<Arc<Snapshot>, ArchiveError> {
         let key = (hash, Vec::new());
         if let Some(snapshot) = self.snapshots.lock().get(&key) {
             return Ok(Arc::clone(snapshot));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use assize_kernel::{Comparison, Input, Record, RunStatus, Snapshot, WhySkipped, compare, decide};
 use assize_ledger::Digest;
-use assize_store::{DecisionFilter, PastDecision, StoreError};
+use assize_store::{DecisionFilter, PastDecision, Payloads, StoreError};
 use serde::Serialize;
 
 use crate::archive::{Archive, ArchiveError};
@@ -145,7 +145,16 @@ impl Replays {
             }
             while self.under_way.len() < TASKS && self.next < self.end {
                 let reader = self.archive.reader();
-                let rows = reader.past(self.tenant.as_deref(), &self.filter, self.next, self.end, AT_ONCE).await?;
+                let rows = reader
+                    .past(
+                        self.tenant.as_deref(),
+                        &self.filter,
+                        self.next,
+                        self.end,
+                        AT_ONCE,
+                        Payloads::InputsAndRecords,
+                    )
+                    .await?;
                 self.next = match rows.last() {
                     Some(last) if rows.len() == AT_ONCE as usize => last.row.seq + 1,
                     _ => self.end,

@@ -317,7 +317,8 @@ fn visible(published: &Published, tenant: Option<&str>) -> bool {
     }
 }
 
-fn candidate(published: &Published) -> Candidate {
+/// What judging needs to know of a version.
+pub(crate) fn candidate(published: &Published) -> Candidate {
     let manifest = &published.manifest;
     Candidate {
         version: manifest.version.clone(),

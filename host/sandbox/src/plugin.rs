@@ -86,6 +86,11 @@ impl Subject {
         Self { case, v1: OnceLock::new(), seed: OnceLock::new() }
     }
 
+    /// The case, to be changed.
+    pub fn into_case(self) -> Case {
+        self.case
+    }
+
     /// The case itself.
     pub const fn case(&self) -> &Case {
         &self.case

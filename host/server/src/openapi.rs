@@ -22,7 +22,7 @@ use crate::routes::{decisions, enforce, erasures, keys, ledger, ops, plugins, po
         systems::create, systems::list, systems::show, systems::change, systems::stop, systems::resume,
         plugins::publish, plugins::list, plugins::versions, plugins::show, plugins::by_digest, plugins::component,
         plugins::activate, plugins::deactivate, plugins::yank,
-        policies::show, policies::put, ledger::entries, ledger::verify, ledger::export, erasures::create, erasures::show, erasures::put, proofs::checkpoint, proofs::keys, proofs::rotate, proofs::inclusion,
+        policies::show, policies::put, policies::effective, ledger::entries, ledger::verify, ledger::export, erasures::create, erasures::show, erasures::put, proofs::checkpoint, proofs::keys, proofs::rotate, proofs::inclusion,
         proofs::consistency,
         keys::create, keys::list, keys::revoke, keys::me, ops::healthz, ops::readyz, ops::metrics,
     ),

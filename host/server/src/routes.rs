@@ -41,6 +41,7 @@ pub(crate) fn all(app: SharedApp) -> Router {
         .route("/plugins/{namespace}/{name}/{version}/deactivate", post(plugins::deactivate))
         .route("/plugins/{namespace}/{name}/{version}/yank", post(plugins::yank))
         .route("/policies/{scope}", get(policies::show).put(policies::put))
+        .route("/policies/{scope}/effective", get(policies::effective))
         .route("/ledger/entries", get(ledger::entries))
         .route("/ledger/verify", get(ledger::verify))
         .route("/ledger/export", get(ledger::export))

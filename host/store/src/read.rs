@@ -9,7 +9,7 @@ use sqlx::AssertSqlSafe;
 use crate::db::{FromCell, On, Pool, Query, Row, Scalar, Value, int, query, query_scalar, storage};
 use crate::rows::{
     ActivationEvent, ActivationRow, DecisionFilter, DecisionRow, EffectRow, EntryRow, HeadRow, KeyRow, PackageRow,
-    Page, PastDecision, PolicyRow, RetentionRow, SealedRow, StampRow, StoredDecision, SystemRow,
+    Page, PastDecision, Payloads, PolicyRow, RetentionRow, SealedRow, StampRow, StoredDecision, SystemRow,
 };
 use crate::{StoreError, postgres, sqlite};
 
@@ -108,11 +108,17 @@ impl Reader {
         from: u64,
         end: u64,
         limit: u32,
+        payloads: Payloads,
     ) -> Result<Vec<PastDecision>, StoreError> {
-        const PAYLOADS: &str = ", s.input, s.record FROM decisions d JOIN entries e ON e.seq = d.seq \
+        const FROM: &str = "FROM decisions d JOIN entries e ON e.seq = d.seq \
             LEFT JOIN sealed s ON s.seq = d.seq WHERE d.seq >= ? AND d.seq < ?";
         let columns = DECISION.split(" FROM ").next().unwrap_or_default();
-        let (mut sql, mut values) = (format!("{columns}{PAYLOADS}"), vec![Value::from(int(from)), int(end).into()]);
+        let record = match payloads {
+            Payloads::Inputs => "NULL",
+            Payloads::InputsAndRecords => "s.record",
+        };
+        let mut sql = format!("{columns}, s.input, {record} {FROM}");
+        let mut values = vec![Value::from(int(from)), int(end).into()];
         conditions(tenant, filter, &mut sql, &mut values);
         sql.push_str(" ORDER BY d.seq LIMIT ?");
         values.push(i64::from(limit).into());

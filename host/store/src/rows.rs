@@ -62,6 +62,14 @@ pub struct StoredDecision {
     pub effects: Vec<EffectRow>,
 }
 
+/// Which payloads are read: a record is several times as long as an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Payloads {
+    Inputs,
+    InputsAndRecords,
+}
+
 /// A decision with what judging it again needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PastDecision {
@@ -69,7 +77,7 @@ pub struct PastDecision {
     pub row: DecisionRow,
     /// The exact bytes of its input; none once erased.
     pub input: Option<Vec<u8>>,
-    /// The exact bytes of its record (JSON); none once erased.
+    /// The exact bytes of its record (JSON); none once erased, or where only inputs are read.
     pub record: Option<Vec<u8>>,
 }
 

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use assize_kernel::{Binding, Policy};
 use assize_ledger::{Digest, Timestamp};
 use assize_registry::{Kind, SettingsSchema};
+use assize_rehearing::{InForce, InForceError, Published, Ruling, Scope, State as LifeState, World};
 use assize_sandbox::{Limits, Settings};
 use assize_store::Change;
 use axum::Json;
 use axum::extract::{Path, State};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::app::{App, SharedApp};
-use crate::door::StrictJson;
+use crate::door::{Parameters, StrictJson, parsed};
 use crate::identity::{Caller, Role};
 use crate::problem::Problem;
 use crate::publish::by;
-use assize_rehearing::{Published, Ruling, Scope, State as LifeState, World};
 
 /// A version of a scope's policy.
 #[derive(Serialize)]
@@ -47,6 +47,39 @@ pub(crate) async fn show(
     let world = app.world.load();
     let ruling = world.policy(&scope).ok_or_else(|| Problem::not_found(format!("policy for {text}")))?;
     Ok(Json(view(&scope, ruling)))
+}
+
+/// Which day of the law's, and which of ours.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EffectiveQuery {
+    /// The day of the facts (RFC 3339 or a date): which versions apply to them. Now where left out.
+    as_of: Option<String>,
+    /// What was published, activated and set by this moment of ours. Now where left out.
+    known_at: Option<String>,
+}
+
+/// What is or was in force for a scope, with the layers above it: which versions applied, with digests.
+#[utoipa::path(get, path = "/v1/policies/{scope}/effective", tag = "policies",
+    params(("scope" = String, Path, description = "`global`, `tenant` or `system:ID`"), EffectiveQuery),
+    responses((status = 200, description = "The merged policy, and for each binding the version that applied"),
+        (status = 400, body = Problem), (status = 404, body = Problem)))]
+pub(crate) async fn effective(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Path(text): Path<String>,
+    Parameters(query): Parameters<EffectiveQuery>,
+) -> Result<Json<InForce>, Problem> {
+    caller.must_be(&[Role::Auditor, Role::Dev])?;
+    let scope = scope(&caller, &text)?;
+    let now = Timestamp::now();
+    let moment = |field, text: Option<&str>| text.map_or(Ok(now), |text| parsed(field, text));
+    let (as_of, known_at) = (moment("as_of", query.as_of.as_deref())?, moment("known_at", query.known_at.as_deref())?);
+    let found = InForce::read(&app.store, &scope, as_of, known_at).await.map_err(|error| match error {
+        InForceError::Store(error) => error.into(),
+        InForceError::Snapshot(error) => Problem::internal(error),
+    });
+    Ok(Json(found?))
 }
 
 fn view(scope: &Scope, ruling: &Ruling) -> PolicyView {

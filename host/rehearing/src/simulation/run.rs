@@ -1,0 +1,319 @@
+//! Judging case after case, in their order, on all cores.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use assize_kernel::{Candidate, Input, Judged, RunStatus, Snapshot, decide};
+use assize_ledger::Timestamp;
+use assize_registry::PackageName;
+use assize_sandbox::contract::Verdict;
+use assize_store::{PastDecision, Payloads};
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+
+use super::cases::{CaseFile, Mapping, case_of};
+use super::report::{Covered, Report};
+use super::tally::{Came, Flip, Tally};
+use super::worlds::{Trial, Worlds};
+use super::{SimulationError, Specification};
+use crate::archive::Archive;
+
+/// Cases that one task judges: enough that reading and switching don't count, few enough to stop soon.
+const AT_ONCE: usize = 512;
+/// Tasks under way: more than there are cores on a small machine, so that reading never waits for judging.
+const TASKS: usize = 4;
+
+/// How far a simulation is: all that is needed to go on later, or elsewhere.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// The next entry, or the last row that was counted.
+    pub next: u64,
+    /// One past the last entry that is looked at; a row of a file has no such bound.
+    pub end: u64,
+    /// Cases that there are; none where a file is read as it comes.
+    pub total: Option<u64>,
+    /// What was counted so far.
+    pub tally: Tally,
+    /// Whether all cases were counted.
+    pub done: bool,
+}
+
+/// A simulation under way.
+pub struct Simulation {
+    worlds: Arc<Worlds>,
+    archive: Arc<Archive>,
+    tenant: Option<String>,
+    source: Source,
+    state: State,
+    begun: Timestamp,
+    /// Time that judging took, on all cores together.
+    judging: Duration,
+    under_way: VecDeque<JoinHandle<Chunk>>,
+    exhausted: bool,
+    /// The next entry or row to read.
+    reading: u64,
+}
+
+enum Source {
+    Decisions,
+    File(CaseFile, Arc<Mapping>),
+}
+
+/// Cases that were judged together.
+struct Chunk {
+    outcomes: Vec<Outcome>,
+    next: u64,
+    took: Duration,
+}
+
+enum Outcome {
+    Came(Box<Came>),
+    Erased,
+    Unreadable(String),
+}
+
+impl Simulation {
+    /// Over past decisions of a tenant (none: of all), up to what the ledger holds now. `unpublished` are versions that only the
+    /// archive has. A `state` of before goes on.
+    pub async fn over_decisions(
+        archive: Arc<Archive>,
+        specification: Specification,
+        tenant: Option<String>,
+        unpublished: HashMap<(PackageName, Version), Candidate>,
+        state: Option<State>,
+    ) -> Result<Self, SimulationError> {
+        let state = match state {
+            Some(state) => state,
+            None => {
+                let end = archive.reader().head().await?.map_or(0, |head| head.size);
+                let filter = specification.decisions.filter();
+                let total = archive.reader().count_past(tenant.as_deref(), &filter, 0, end).await?;
+                State { end, total: Some(total), ..State::default() }
+            }
+        };
+        Self::new(archive, specification, tenant, unpublished, Source::Decisions, state).await
+    }
+
+    /// Over a file of cases, which are judged as if they were the tenant's. A `state` of before goes on with the rows after it.
+    pub async fn over_file(
+        archive: Arc<Archive>,
+        specification: Specification,
+        tenant: String,
+        mut file: CaseFile,
+        mapping: Mapping,
+        state: Option<State>,
+    ) -> Result<Self, SimulationError> {
+        mapping.check()?;
+        let state = state.unwrap_or_default();
+        file.skip(state.next)?;
+        let source = Source::File(file, Arc::new(mapping));
+        Self::new(archive, specification, Some(tenant), HashMap::new(), source, state).await
+    }
+
+    async fn new(
+        archive: Arc<Archive>,
+        specification: Specification,
+        tenant: Option<String>,
+        unpublished: HashMap<(PackageName, Version), Candidate>,
+        source: Source,
+        state: State,
+    ) -> Result<Self, SimulationError> {
+        let worlds = Worlds::new(Arc::clone(&archive), specification, tenant.clone(), unpublished).await?;
+        Ok(Self {
+            worlds: Arc::new(worlds),
+            archive,
+            tenant,
+            source,
+            begun: Timestamp::now(),
+            judging: Duration::ZERO,
+            under_way: VecDeque::new(),
+            exhausted: state.done,
+            reading: state.next,
+            state,
+        })
+    }
+
+    /// How far it is. Whoever keeps it can go on from there.
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Judges some cases more; false once there are none left. Dropping the simulation between two steps loses nothing
+    /// that [`Simulation::state`] has.
+    pub async fn step(&mut self) -> Result<bool, SimulationError> {
+        while self.under_way.len() < TASKS && !self.exhausted {
+            let trials = self.read().await?;
+            if trials.is_empty() {
+                continue;
+            }
+            let (worlds, next) = (Arc::clone(&self.worlds), self.reading);
+            let mapping = match &self.source {
+                Source::Decisions => Arc::default(),
+                Source::File(_, mapping) => Arc::clone(mapping),
+            };
+            let tenant = self.tenant.clone().unwrap_or_default();
+            self.under_way.push_back(tokio::spawn(async move {
+                let started = Instant::now();
+                let mut outcomes = Vec::with_capacity(trials.len());
+                for trial in trials {
+                    outcomes.push(outcome(&worlds, trial, &mapping, &tenant).await);
+                }
+                Chunk { outcomes, next, took: started.elapsed() }
+            }));
+        }
+        let Some(first) = self.under_way.pop_front() else {
+            self.state.done = true;
+            return Ok(false);
+        };
+        let chunk = first.await.map_err(|error| SimulationError::Judging(error.to_string()))?;
+        let specification = self.worlds.specification();
+        for outcome in chunk.outcomes {
+            match outcome {
+                Outcome::Came(came) => self.state.tally.add(*came, specification.alarm.0, specification.listed()),
+                Outcome::Erased => self.state.tally.add_erased(),
+                Outcome::Unreadable(why) => self.state.tally.add_unreadable(&why),
+            }
+        }
+        self.state.next = chunk.next;
+        self.judging += chunk.took;
+        Ok(true)
+    }
+
+    /// Reads the next cases.
+    async fn read(&mut self) -> Result<Vec<Trial>, SimulationError> {
+        match &mut self.source {
+            Source::Decisions => {
+                let filter = self.worlds.specification().decisions.filter();
+                let limit = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
+                let tenant = self.tenant.as_deref();
+                let reader = self.archive.reader();
+                let rows = reader.past(tenant, &filter, self.reading, self.state.end, limit, Payloads::Inputs).await?;
+                self.exhausted = rows.len() < AT_ONCE;
+                self.reading = match rows.last() {
+                    Some(last) if !self.exhausted => last.row.seq + 1,
+                    _ => self.state.end,
+                };
+                Ok(rows.into_iter().map(|row| Trial::Past(Box::new(row))).collect())
+            }
+            Source::File(file, _) => {
+                let mut trials = Vec::with_capacity(AT_ONCE);
+                while trials.len() < AT_ONCE {
+                    let Some((row, bytes)) = file.next_row()? else {
+                        self.exhausted = true;
+                        break;
+                    };
+                    self.reading = row;
+                    trials.push(Trial::Line(row, bytes));
+                }
+                Ok(trials)
+            }
+        }
+    }
+
+    /// What came out; complete once [`Simulation::step`] says that nothing is left.
+    pub fn report(&self) -> Report {
+        let covered = match &self.source {
+            Source::Decisions => Covered::Decisions { before: self.state.end },
+            Source::File(_, mapping) => Covered::File { mapping: (**mapping).clone() },
+        };
+        Report {
+            format: 1,
+            specification: self.worlds.specification().clone(),
+            tenant: self.tenant.clone(),
+            covered,
+            engine: self.archive.sandbox().id().clone(),
+            complete: self.state.done,
+            tally: self.state.tally.clone(),
+        }
+    }
+
+    /// When this part of it began, and the processor time that judging took since, on all cores together.
+    pub const fn cost(&self) -> (Timestamp, Duration) {
+        (self.begun, self.judging)
+    }
+}
+
+async fn outcome(worlds: &Worlds, trial: Trial, mapping: &Mapping, tenant: &str) -> Outcome {
+    let judged = match trial {
+        Trial::Past(past) => past_outcome(worlds, *past).await,
+        Trial::Line(row, bytes) => line_outcome(worlds, row, &bytes, mapping, tenant).await,
+    };
+    judged.unwrap_or_else(Outcome::Unreadable)
+}
+
+async fn past_outcome(worlds: &Worlds, past: PastDecision) -> Result<Outcome, String> {
+    let Some(input) = past.input else { return Ok(Outcome::Erased) };
+    let input = Input::from_bytes(&input).map_err(|error| error.to_string())?;
+    let row = past.row;
+    let was = (verdict(&row.verdict)?, row.reason);
+    let snapshot = worlds.swapped(&row.tenant, row.system.as_deref(), Some(row.snapshot)).await;
+    let snapshot = snapshot.map_err(|error| error.to_string())?;
+    judge(worlds, &snapshot, input, row.id, Some(row.seq), was, None).await
+}
+
+async fn line_outcome(
+    worlds: &Worlds,
+    row: u64,
+    bytes: &[u8],
+    mapping: &Mapping,
+    tenant: &str,
+) -> Result<Outcome, String> {
+    let made = case_of(row, bytes, mapping, tenant).map_err(|why| format!("row {row}: {why}"))?;
+    let input = Arc::new(made.input);
+    let case = input.case();
+    let now = worlds.now(tenant, case.system.as_deref()).await.map_err(|error| error.to_string())?;
+    let was = decide(&now, &input).await.map_err(|error| error.to_string())?;
+    let was = (was.conclusion.verdict, was.conclusion.reason);
+    let swapped = worlds.swapped(tenant, case.system.as_deref(), None).await.map_err(|error| error.to_string())?;
+    let input = Arc::try_unwrap(input).map_err(|_| "the case is still being judged".to_owned())?;
+    judge(worlds, &swapped, input, made.id, None, was, made.bad).await
+}
+
+async fn judge(
+    worlds: &Worlds,
+    snapshot: &Arc<Snapshot>,
+    input: Input,
+    id: String,
+    seq: Option<u64>,
+    was: (Verdict, String),
+    bad: Option<bool>,
+) -> Result<Outcome, String> {
+    let input = match worlds.specification().changes.rules_as_of {
+        Some(day) => input.under_rules_of(day),
+        None => input,
+    };
+    let input = Arc::new(input);
+    let judged = decide(snapshot, &input).await.map_err(|error| error.to_string())?;
+    let case = input.case();
+    let flip = Flip {
+        id,
+        seq,
+        was: was.0,
+        was_reason: was.1,
+        would_be: judged.conclusion.verdict,
+        would_be_reason: judged.conclusion.reason.clone(),
+        occurred_at: case.occurred_at,
+        system: case.system.clone(),
+        jurisdictions: case.jurisdictions.clone(),
+        bad,
+    };
+    Ok(Outcome::Came(Box::new(Came { flip, runs: runs(&judged) })))
+}
+
+fn runs(judged: &Judged) -> Vec<(String, bool, u64)> {
+    let run = |run: &assize_kernel::Run| {
+        let version = run.version.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
+        (format!("{}@{version}", run.package), run.status != RunStatus::Ok, run.fuel)
+    };
+    judged.runs.iter().map(run).collect()
+}
+
+fn verdict(text: &str) -> Result<Verdict, String> {
+    super::tally::VERDICTS
+        .into_iter()
+        .find(|verdict| verdict.as_str() == text)
+        .ok_or_else(|| format!("the recorded verdict {text:?} is none"))
+}
