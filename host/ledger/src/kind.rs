@@ -39,6 +39,8 @@ pub enum EntryKind {
     LedgerExported,
     /// What some entries bind was erased, with the legal basis.
     PayloadErased,
+    /// A simulation came to its end: what would have come out. Never a ruling.
+    Simulation,
     /// A key signs the checkpoints from here on ([`crate::Keyring`]).
     LogKey,
     /// A kind that this version doesn't know. Make one with [`EntryKind::from`], so that known names stay known.
@@ -46,7 +48,7 @@ pub enum EntryKind {
 }
 
 /// Every kind that this version knows, with its text.
-const NAMES: [(EntryKind, &str); 18] = [
+const NAMES: [(EntryKind, &str); 19] = [
     (EntryKind::LogOpened, "log.opened"),
     (EntryKind::Decision, "decision"),
     (EntryKind::PluginPublished, "plugin.published"),
@@ -64,6 +66,7 @@ const NAMES: [(EntryKind, &str); 18] = [
     (EntryKind::RetentionChanged, "retention.changed"),
     (EntryKind::LedgerExported, "ledger.exported"),
     (EntryKind::PayloadErased, "payload.erased"),
+    (EntryKind::Simulation, "simulation"),
     (EntryKind::LogKey, "log.key"),
 ];
 

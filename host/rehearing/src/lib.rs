@@ -12,4 +12,4 @@ mod world;
 pub use archive::{Archive, ArchiveError};
 pub use in_force::{BindingInForce, BindingState, InForce, InForceError, VersionInForce};
 pub use replay::{Replay, ReplayError, Replays, State as ReplayState, Unreplayable};
-pub use world::{Published, Ruling, Scope, State, World};
+pub use world::{Published, Ruling, Scope, State, World, unpublished};

@@ -317,6 +317,13 @@ fn visible(published: &Published, tenant: Option<&str>) -> bool {
     }
 }
 
+/// What judging needs to know of a version that isn't published, with its name.
+pub fn unpublished(manifest: &Manifest, digest: Digest) -> ((PackageName, Version), Candidate) {
+    let name = (manifest.name.clone(), manifest.version.clone());
+    let (manifest, at) = (manifest.clone(), Timestamp::now());
+    (name, candidate(&Published { manifest, digest, tenant: None, at, state: State::Published }))
+}
+
 /// What judging needs to know of a version.
 pub(crate) fn candidate(published: &Published) -> Candidate {
     let manifest = &published.manifest;

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::signer::Signer;
+use crate::simulations::Simulations;
 use crate::systems::Systems;
 
 /// The host's state.
@@ -33,6 +34,8 @@ pub(crate) struct App {
     pub(crate) in_flight: Semaphore,
     /// What past decisions are judged again from.
     pub(crate) past: Arc<Archive>,
+    /// What is tried under way.
+    pub(crate) simulations: Simulations,
 }
 
 impl App {

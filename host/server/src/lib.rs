@@ -22,6 +22,7 @@ mod retention;
 mod routes;
 mod server;
 mod signer;
+mod simulations;
 mod system;
 mod systems;
 mod view;

@@ -7,7 +7,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::SharedApp;
 use crate::problem::Problem;
-use crate::routes::{decisions, enforce, erasures, keys, ledger, ops, plugins, policies, proofs, systems};
+use crate::routes::{decisions, enforce, erasures, keys, ledger, ops, plugins, policies, proofs, simulations, systems};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -24,6 +24,8 @@ use crate::routes::{decisions, enforce, erasures, keys, ledger, ops, plugins, po
         plugins::activate, plugins::deactivate, plugins::yank,
         policies::show, policies::put, policies::effective, ledger::entries, ledger::verify, ledger::export, erasures::create, erasures::show, erasures::put, proofs::checkpoint, proofs::keys, proofs::rotate, proofs::inclusion,
         proofs::consistency,
+        simulations::create, simulations::package, simulations::list, simulations::show, simulations::report, simulations::events,
+        simulations::cancel,
         keys::create, keys::list, keys::revoke, keys::me, ops::healthz, ops::readyz, ops::metrics,
     ),
     components(schemas(Problem)),

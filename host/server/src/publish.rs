@@ -55,7 +55,7 @@ pub(crate) async fn publish(app: &App, caller: &Caller, bytes: Bytes) -> Result<
 }
 
 /// Everything that can be told from the bytes, before anything is compiled.
-async fn examine(bytes: Arc<[u8]>) -> Result<Package, Problem> {
+pub(crate) async fn examine(bytes: Arc<[u8]>) -> Result<Package, Problem> {
     let inspected = tokio::task::spawn_blocking(move || inspect(&bytes)).await.map_err(Problem::internal)?;
     inspected.map_err(|error| Problem::invalid("component", error))
 }

@@ -9,6 +9,7 @@ pub(crate) mod ops;
 pub(crate) mod plugins;
 pub(crate) mod policies;
 pub(crate) mod proofs;
+pub(crate) mod simulations;
 pub(crate) mod systems;
 
 use axum::Router;
@@ -52,6 +53,11 @@ pub(crate) fn all(app: SharedApp) -> Router {
         .route("/ledger/keys/rotate", post(proofs::rotate))
         .route("/ledger/proof/inclusion", get(proofs::inclusion))
         .route("/ledger/proof/consistency", get(proofs::consistency))
+        .route("/simulations", post(simulations::create).get(simulations::list))
+        .route("/simulations/package", post(simulations::package))
+        .route("/simulations/{id}", get(simulations::show).delete(simulations::cancel))
+        .route("/simulations/{id}/events", get(simulations::events))
+        .route("/simulations/{id}/{file}", get(simulations::report))
         .route("/keys", post(keys::create).get(keys::list))
         .route("/keys/{id}", delete(keys::revoke))
         .route("/me", get(keys::me));

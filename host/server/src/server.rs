@@ -19,6 +19,7 @@ use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::routes;
 use crate::signer::{SignError, Signer};
+use crate::simulations::{self, Simulations};
 use crate::systems::Systems;
 use assize_rehearing::{Archive, World};
 
@@ -80,11 +81,13 @@ impl Server {
         let (config, in_flight) = (config.clone(), Semaphore::new(config.max_in_flight));
         // A store derefs to its reader.
         let past = Arc::new(Archive::new(Reader::clone(&store), sandbox.clone()));
+        let simulations = Simulations::new(&config.data);
         let app = Arc::new(App {
             config,
             store,
             sandbox,
             past,
+            simulations,
             signer,
             world: ArcSwap::from_pointee(world),
             systems,
@@ -138,6 +141,7 @@ impl Server {
         });
         // They end with the set.
         let outside = crate::outside::spawn(&self.app);
+        simulations::resume(&self.app);
         let retaining = tokio::spawn(crate::retention::run(Arc::clone(&self.app)));
         let reloading = tokio::spawn(crate::reload::run(Arc::clone(&self.app)));
         let served = axum::serve(listener, router).with_graceful_shutdown(shutdown).await;

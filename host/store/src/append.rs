@@ -166,6 +166,13 @@ pub enum Change {
         /// The decisions' entries.
         targets: std::collections::BTreeSet<u64>,
     },
+    /// A simulation came to its end.
+    Simulation {
+        /// Its id.
+        id: String,
+        /// Its report as JSON bytes.
+        report: Vec<u8>,
+    },
     /// How long the tenant's payloads are kept from now on.
     Retain {
         /// E.g. `30d`, `legal_hold`, `forever`.
@@ -229,6 +236,7 @@ impl Change {
             Self::Export { .. } => EntryKind::LedgerExported,
             Self::Stamp { .. } => EntryKind::CheckpointStamped,
             Self::Erase { .. } => EntryKind::PayloadErased,
+            Self::Simulation { .. } => EntryKind::Simulation,
             Self::Retain { .. } => EntryKind::RetentionChanged,
         }
     }

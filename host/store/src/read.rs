@@ -9,7 +9,8 @@ use sqlx::AssertSqlSafe;
 use crate::db::{FromCell, On, Pool, Query, Row, Scalar, Value, int, query, query_scalar, storage};
 use crate::rows::{
     ActivationEvent, ActivationRow, DecisionFilter, DecisionRow, EffectRow, EntryRow, HeadRow, KeyRow, PackageRow,
-    Page, PastDecision, Payloads, PolicyRow, RetentionRow, SealedRow, StampRow, StoredDecision, SystemRow,
+    Page, PastDecision, Payloads, PolicyRow, RetentionRow, SealedRow, SimulationRow, StampRow, StoredDecision,
+    SystemRow,
 };
 use crate::{StoreError, postgres, sqlite};
 
@@ -374,6 +375,40 @@ impl Reader {
             Ok(RetentionRow { tenant: row.get(0)?, payloads: row.get(1)?, at: row.time(2)?, seq: row.count(3)? })
         };
         rows.iter().map(retention).collect()
+    }
+
+    /// Simulations, newest first. `cursor` is a page's [`Page::next`].
+    pub async fn simulations(
+        &self,
+        tenant: Option<&str>,
+        cursor: Option<u64>,
+        limit: u32,
+    ) -> Result<Page<SimulationRow>, StoreError> {
+        let sql = "SELECT id, tenant, digest, length(report), at, seq FROM simulations \
+            WHERE seq < ? AND (?2 IS NULL OR tenant = ?2) ORDER BY seq DESC LIMIT ?3";
+        let query = query(sql).bind(cursor.map_or(i64::MAX, int)).bind(tenant).bind(i64::from(limit) + 1);
+        let rows = query.fetch_all(&self.pool).await.map_err(storage("listing simulations"))?;
+        let simulation = |row: &Row| {
+            let row = Columns(row, "simulation");
+            Ok(SimulationRow {
+                id: row.get(0)?,
+                tenant: row.tenant(1)?,
+                digest: row.digest(2)?,
+                length: row.count(3)?,
+                at: row.time(4)?,
+                seq: row.count(5)?,
+            })
+        };
+        let rows: Result<Vec<_>, StoreError> = rows.iter().map(simulation).collect();
+        Ok(page(rows?, limit, |row| row.seq))
+    }
+
+    /// The report of a simulation, and its entry.
+    pub async fn simulation(&self, tenant: Option<&str>, id: &str) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
+        let sql = "SELECT seq, report FROM simulations WHERE id = ? AND (?2 IS NULL OR tenant = ?2)";
+        let row = query(sql).bind(id).bind(tenant).fetch_optional(&self.pool);
+        let row = row.await.map_err(storage("reading a simulation"))?;
+        row.map(|row| Ok((Columns(&row, "simulation").count(0)?, Columns(&row, "simulation").get(1)?))).transpose()
     }
 
     /// The first entry at or after a moment; the size of the log if there is none.

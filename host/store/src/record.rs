@@ -47,7 +47,7 @@ pub(crate) struct Shape {
     digest: Option<&'static str>,
 }
 
-pub(crate) const SHAPES: [Shape; 11] = [
+pub(crate) const SHAPES: [Shape; 12] = [
     Shape {
         table: "packages",
         columns: &["tenant", "name", "version", "digest", "kind", "contract", "manifest"],
@@ -76,6 +76,12 @@ pub(crate) const SHAPES: [Shape; 11] = [
         digest: Some("digest"),
     },
     Shape { table: "erasures", columns: &["tenant", "id", "basis", "targets"], subject: &["id"], digest: None },
+    Shape {
+        table: "simulations",
+        columns: &["tenant", "id", "digest", "report"],
+        subject: &["id"],
+        digest: Some("digest"),
+    },
     Shape { table: "retentions", columns: &["tenant", "payloads"], subject: &["tenant"], digest: None },
     Shape { table: "log_keys", columns: &["tenant", "key"], subject: &["key"], digest: None },
     Shape { table: "key_revocations", columns: &["id", "tenant"], subject: &["id"], digest: None },
@@ -148,6 +154,15 @@ impl ChangeRow {
             Change::Erase { id, basis, targets } => (
                 "erasures",
                 vec![tenant, ("id", text(id)), ("basis", text(basis)), ("targets", text(&Targets::write(targets)))],
+            ),
+            Change::Simulation { id, report } => (
+                "simulations",
+                vec![
+                    tenant,
+                    ("id", text(id)),
+                    ("digest", blob(&Digest::of(report))),
+                    ("report", Cell::Blob(report.clone())),
+                ],
             ),
             Change::Retain { payloads } => ("retentions", vec![tenant, ("payloads", text(payloads))]),
             Change::KeyRevoked { id } => ("key_revocations", vec![("id", text(id)), tenant]),

@@ -62,6 +62,23 @@ pub struct StoredDecision {
     pub effects: Vec<EffectRow>,
 }
 
+/// A simulation that came to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SimulationRow {
+    /// Its id.
+    pub id: String,
+    /// Whose; none for one over all tenants.
+    pub tenant: Option<String>,
+    /// SHA-256 of its report.
+    pub digest: Digest,
+    /// Its length in bytes.
+    pub length: u64,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The entry that says so.
+    pub seq: u64,
+}
+
 /// Which payloads are read: a record is several times as long as an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]

@@ -18,7 +18,7 @@ use sqlx::{
     TypeInfo as _, ValueRef as _,
 };
 
-const TABLES: [&str; 24] = [
+const TABLES: [&str; 25] = [
     "entries",
     "sealed",
     "decisions",
@@ -43,6 +43,7 @@ const TABLES: [&str; 24] = [
     "erased",
     "data_subjects",
     "retentions",
+    "simulations",
 ];
 
 /// A database with something in every table.

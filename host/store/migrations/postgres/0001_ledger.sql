@@ -265,6 +265,16 @@ CREATE TABLE data_subjects (
     PRIMARY KEY (tenant, subject, seq)
 );
 
+-- What would have come out: reports of simulations, apart from rulings. The report is JSON text.
+CREATE TABLE simulations (
+    tenant text COLLATE "C" NOT NULL,
+    id     text COLLATE "C" NOT NULL UNIQUE,
+    digest bytea NOT NULL,
+    report bytea NOT NULL,
+    at     bigint NOT NULL,
+    seq    bigint PRIMARY KEY
+);
+
 -- How long payloads are kept; the newest row of a tenant counts.
 CREATE TABLE retentions (
     tenant   text COLLATE "C" NOT NULL,
@@ -351,7 +361,8 @@ DECLARE
 BEGIN
     FOREACH name IN ARRAY ARRAY['entries', 'sealed', 'decisions', 'effects', 'snapshots', 'components', 'packages',
         'activations', 'policies', 'systems', 'keys', 'key_revocations', 'tiles', 'nodes', 'heads', 'checkpoints',
-        'log_keys', 'cosignatures', 'exports', 'stamps', 'erasures', 'erased', 'data_subjects', 'retentions']
+        'log_keys', 'cosignatures', 'exports', 'stamps', 'erasures', 'erased', 'data_subjects', 'retentions',
+        'simulations']
     LOOP
         erasing := name IN ('sealed', 'decisions', 'effects', 'data_subjects');
         EXECUTE format('CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON %I FOR EACH ROW EXECUTE FUNCTION %s',
@@ -402,13 +413,13 @@ GRANT EXECUTE ON FUNCTION keep_months(bigint) TO assize_writer;
 -- and concerns everybody. Nobody has rights on a partition itself.
 GRANT SELECT, INSERT ON entries, sealed, decisions, effects, snapshots, components, packages, activations, policies,
     systems, keys, key_revocations, tiles, nodes, heads, checkpoints, log_keys, cosignatures, exports, stamps, erasures,
-    erased, data_subjects, retentions TO assize_writer;
+    erased, data_subjects, retentions, simulations TO assize_writer;
 GRANT SELECT, UPDATE (size, hash, halt_epoch) ON head TO assize_writer;
 GRANT SELECT ON entries, sealed, decisions, effects, snapshots, components, packages, activations, policies, systems,
     keys, key_revocations, tiles, nodes, heads, head, checkpoints, log_keys, cosignatures, exports, stamps, erasures,
-    erased, data_subjects, retentions TO assize_verifier;
+    erased, data_subjects, retentions, simulations TO assize_verifier;
 GRANT SELECT ON entries, sealed, decisions, effects, packages, activations, policies, systems, exports, erasures,
-    data_subjects, retentions, tiles, nodes, heads, checkpoints, cosignatures, log_keys TO assize_reader;
+    data_subjects, retentions, simulations, tiles, nodes, heads, checkpoints, cosignatures, log_keys TO assize_reader;
 
 -- A reader says whose it is: SET LOCAL assize.tenant = '…'. Without that, it sees nothing of any tenant.
 DO $$
@@ -417,7 +428,8 @@ DECLARE
     own constant text := 'tenant = nullif(current_setting(''assize.tenant'', true), '''')';
 BEGIN
     FOREACH name IN ARRAY ARRAY['entries', 'sealed', 'decisions', 'effects', 'packages', 'activations', 'policies',
-        'systems', 'keys', 'key_revocations', 'log_keys', 'exports', 'stamps', 'erasures', 'data_subjects', 'retentions']
+        'systems', 'keys', 'key_revocations', 'log_keys', 'exports', 'stamps', 'erasures', 'data_subjects', 'retentions',
+        'simulations']
     LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format(

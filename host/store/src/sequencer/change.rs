@@ -187,6 +187,11 @@ async fn admit(mut on: On<'_>, owner: &str, change: &Change) -> Result<Admitted,
             if known == 0 { Admitted::New(Digest::ZERO) } else { Admitted::Known(key.clone()) }
         }
         Change::Erase { id, targets, .. } if targets.is_empty() => Admitted::Known(id.clone()),
+        Change::Simulation { id, .. } => {
+            let known = query_scalar("SELECT count(*) FROM simulations WHERE id = ?").bind(id);
+            let known: i64 = known.fetch_one(on).await.map_err(&failed)?;
+            if known == 0 { Admitted::New(Digest::ZERO) } else { Admitted::Known(id.clone()) }
+        }
         Change::Erase { .. } | Change::Export { .. } | Change::Stamp { .. } | Change::Retain { .. } => {
             Admitted::New(Digest::ZERO)
         }

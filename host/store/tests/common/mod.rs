@@ -177,6 +177,7 @@ pub(crate) async fn fill(store: &Store) {
         Change::Export { id: "export-1".into(), first: 0, last: 100 },
         Change::Stamp { authority: "tsa".into(), size: 202, gen_time: time(5), token: b"token".to_vec() },
         Change::Retain { payloads: "30d".into() },
+        Change::Simulation { id: "simulation-1".into(), report: b"{\"format\":1}".to_vec() },
     ] {
         store.change(change(Some("acme"), change_)).await.unwrap();
     }

@@ -1,0 +1,348 @@
+//! Simulations under way: one after the other, kept on disk as they go, so that a host that was stopped goes on with them.
+//!
+//! What is under way is no evidence and stays beside the database; what came out is an entry of the ledger.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io::{self, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use assize_ledger::Timestamp;
+use assize_registry::inspect;
+use assize_rehearing::simulation::{CaseFile, Mapping, Simulation, SimulationError, Specification, State};
+use assize_rehearing::unpublished;
+use assize_store::{Change, ChangeDraft, Outcome};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, watch};
+
+use crate::app::{App, SharedApp};
+use crate::pipeline::details;
+
+/// How often what is under way is kept: what is lost by a crash is judged once more.
+const KEEP_EVERY: Duration = Duration::from_secs(2);
+/// How often progress is told.
+const TELL_EVERY: Duration = Duration::from_millis(200);
+/// Simulations that may wait or be under way.
+const MOST: usize = 100;
+
+/// What was asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Job {
+    pub(crate) id: String,
+    /// Whose decisions; none for those of all tenants.
+    pub(crate) tenant: Option<String>,
+    /// Whose the simulation is; none for the host's.
+    pub(crate) owner: Option<String>,
+    pub(crate) key: String,
+    pub(crate) role: String,
+    pub(crate) specification: Specification,
+    /// Set where cases were sent, which lie in a file beside it.
+    pub(crate) mapping: Option<Mapping>,
+    /// Whether a component lies beside it that isn't published.
+    pub(crate) component: bool,
+}
+
+/// Where a simulation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Stage {
+    Waiting,
+    Running,
+    Done,
+    Cancelled,
+    Failed,
+}
+
+/// How far a simulation is.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Progress {
+    pub(crate) id: String,
+    pub(crate) stage: Stage,
+    /// Cases counted.
+    pub(crate) done: u64,
+    /// Cases that there are, where that is known.
+    pub(crate) total: Option<u64>,
+    /// Whole percents; 100 once it is done.
+    pub(crate) percent: Option<u64>,
+    /// Those that would come out otherwise.
+    pub(crate) flips: u64,
+    /// Cases a second.
+    pub(crate) rate: u64,
+    /// Seconds left, at that rate.
+    pub(crate) left_seconds: Option<u64>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+    /// The entry that holds the report, once it is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seq: Option<u64>,
+}
+
+impl Progress {
+    fn of(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            stage: Stage::Waiting,
+            done: 0,
+            total: None,
+            percent: None,
+            flips: 0,
+            rate: 0,
+            left_seconds: None,
+            error: None,
+            seq: None,
+        }
+    }
+}
+
+struct Running {
+    owner: Option<String>,
+    told: watch::Sender<Progress>,
+    cancelled: Arc<AtomicBool>,
+}
+
+/// All that wait or are under way, and those that ended since the host started without a report.
+pub(crate) struct Simulations {
+    folder: PathBuf,
+    running: Mutex<BTreeMap<String, Running>>,
+    /// One at a time: live decisions go on beside it.
+    turn: Semaphore,
+}
+
+/// Why a simulation isn't begun or ends early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JobError {
+    #[error("{MOST} simulations wait already: cancel some, or try again later")]
+    Full,
+    #[error("keeping the simulation: {0}")]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Simulation(#[from] SimulationError),
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Simulations {
+    pub(crate) fn new(data: &Path) -> Self {
+        Self { folder: data.join("simulations"), running: Mutex::default(), turn: Semaphore::new(1) }
+    }
+
+    /// How far one of a tenant's (none: any) is, if it waits, is under way or ended without a report.
+    pub(crate) fn find(&self, tenant: Option<&str>, id: &str) -> Option<watch::Receiver<Progress>> {
+        let running = self.running.lock();
+        let found = running.get(id).filter(|job| tenant.is_none() || job.owner.as_deref() == tenant);
+        found.map(|job| job.told.subscribe())
+    }
+
+    /// All of a tenant's (none: of all), newest first.
+    pub(crate) fn all(&self, tenant: Option<&str>) -> Vec<Progress> {
+        let running = self.running.lock();
+        let mine = running.values().rev().filter(|job| tenant.is_none() || job.owner.as_deref() == tenant);
+        mine.map(|job| job.told.borrow().clone()).collect()
+    }
+
+    /// Ends one of a tenant's (none: of any); false where there is none that could be ended.
+    pub(crate) fn cancel(&self, tenant: Option<&str>, id: &str) -> bool {
+        let running = self.running.lock();
+        let found = running.get(id).filter(|job| tenant.is_none() || job.owner.as_deref() == tenant);
+        let open = found.filter(|job| matches!(job.told.borrow().stage, Stage::Waiting | Stage::Running));
+        open.is_some_and(|job| {
+            job.cancelled.store(true, Ordering::SeqCst);
+            true
+        })
+    }
+
+    fn file(&self, id: &str, name: &str) -> PathBuf {
+        self.folder.join(id).join(name)
+    }
+
+    fn forget(&self, id: &str) {
+        if let Err(error) = fs::remove_dir_all(self.folder.join(id)) {
+            tracing::warn!(%error, id, "what is left of a simulation can't be removed");
+        }
+    }
+}
+
+/// Keeps what was asked for, and begins it when its turn comes. `cases` are JSON lines.
+pub(crate) fn begin(
+    app: &SharedApp,
+    job: Job,
+    cases: Option<&[u8]>,
+    component: Option<&[u8]>,
+) -> Result<Progress, JobError> {
+    let simulations = &app.simulations;
+    let open = |job: &Running| matches!(job.told.borrow().stage, Stage::Waiting | Stage::Running);
+    if simulations.running.lock().values().filter(|job| open(job)).count() >= MOST {
+        return Err(JobError::Full);
+    }
+    fs::create_dir_all(simulations.folder.join(&job.id))?;
+    if let Some(cases) = cases {
+        write(&simulations.file(&job.id, "cases.jsonl"), cases)?;
+    }
+    if let Some(component) = component {
+        write(&simulations.file(&job.id, "component.wasm"), component)?;
+    }
+    // The last one: a folder without it was never begun.
+    let bytes = serde_json::to_vec(&job).map_err(|error| JobError::Other(error.to_string()))?;
+    write(&simulations.file(&job.id, "job.json"), &bytes)?;
+    Ok(start(app, job))
+}
+
+/// Goes on with what a host before this one left.
+pub(crate) fn resume(app: &SharedApp) {
+    let Ok(folders) = fs::read_dir(&app.simulations.folder) else { return };
+    let mut ids: Vec<String> = folders.flatten().filter_map(|folder| folder.file_name().into_string().ok()).collect();
+    ids.sort_unstable();
+    for id in ids {
+        let job = fs::read(app.simulations.file(&id, "job.json")).ok();
+        match job.and_then(|job| serde_json::from_slice::<Job>(&job).ok()).filter(|job| job.id == id) {
+            Some(job) => {
+                tracing::info!(id, "going on with a simulation");
+                start(app, job);
+            }
+            None => app.simulations.forget(&id),
+        }
+    }
+}
+
+fn start(app: &SharedApp, job: Job) -> Progress {
+    let progress = Progress::of(&job.id);
+    let (told, _) = watch::channel(progress.clone());
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let running = Running { owner: job.owner.clone(), told: told.clone(), cancelled: Arc::clone(&cancelled) };
+    app.simulations.running.lock().insert(job.id.clone(), running);
+    let app = Arc::clone(app);
+    tokio::spawn(async move {
+        let id = job.id.clone();
+        let (stage, error, seq) = match run(&app, job, &told, &cancelled).await {
+            Ok(Some(seq)) => (Stage::Done, None, Some(seq)),
+            Ok(None) => (Stage::Cancelled, None, None),
+            Err(error) => {
+                tracing::warn!(%error, id, "a simulation failed");
+                (Stage::Failed, Some(error.to_string()), None)
+            }
+        };
+        app.simulations.forget(&id);
+        told.send_modify(|progress| {
+            progress.stage = stage;
+            progress.error = error;
+            progress.seq = seq;
+            progress.left_seconds = None;
+            if stage == Stage::Done {
+                progress.percent = Some(100);
+            }
+        });
+        if stage == Stage::Done {
+            // It is in the store now.
+            app.simulations.running.lock().remove(&id);
+        }
+    });
+    progress
+}
+
+/// Runs to the end and records it; none where it was cancelled.
+async fn run(
+    app: &App,
+    job: Job,
+    told: &watch::Sender<Progress>,
+    cancelled: &AtomicBool,
+) -> Result<Option<u64>, JobError> {
+    let _turn = app.simulations.turn.acquire().await.map_err(|error| JobError::Other(error.to_string()))?;
+    let state_file = app.simulations.file(&job.id, "state.json");
+    let state = fs::read(&state_file).ok().and_then(|state| serde_json::from_slice::<State>(&state).ok());
+    let mut simulation = prepare(app, &job, state).await?;
+    let (started, before) = (Instant::now(), simulation.state().tally.cases);
+    let (mut kept, mut shown) = (started, None::<Instant>);
+    loop {
+        if cancelled.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
+        let more = simulation.step().await?;
+        if shown.is_none_or(|shown| shown.elapsed() >= TELL_EVERY) || !more {
+            shown = Some(Instant::now());
+            tell(told, simulation.state(), before, started.elapsed());
+        }
+        if !more {
+            break;
+        }
+        if kept.elapsed() >= KEEP_EVERY {
+            let bytes = serde_json::to_vec(simulation.state()).map_err(|error| JobError::Other(error.to_string()))?;
+            write(&state_file, &bytes)?;
+            kept = Instant::now();
+        }
+    }
+    let report = serde_json::to_vec(&simulation.report()).map_err(|error| JobError::Other(error.to_string()))?;
+    let (cases, flips) = (simulation.state().tally.cases, simulation.state().tally.flips);
+    let draft = ChangeDraft {
+        tenant: job.owner.clone(),
+        time: Timestamp::now(),
+        details: details([
+            ("key", &job.key),
+            ("role", &job.role),
+            ("cases", &cases.to_string()),
+            ("flips", &flips.to_string()),
+        ]),
+        confidential: BTreeMap::new(),
+        input: None,
+        change: Change::Simulation { id: job.id.clone(), report },
+    };
+    let seq = match app.store.change(draft).await.map_err(|error| JobError::Other(error.to_string()))? {
+        Outcome::Appended(appended) => appended.seq,
+        // A host that went away between recording and tidying up.
+        Outcome::Existing(_) => {
+            let found = app.store.simulation(None, &job.id).await;
+            found.ok().flatten().map_or(0, |(seq, _)| seq)
+        }
+    };
+    Ok(Some(seq))
+}
+
+async fn prepare(app: &App, job: &Job, state: Option<State>) -> Result<Simulation, JobError> {
+    let archive = Arc::clone(app.archive());
+    let (specification, tenant) = (job.specification.clone(), job.tenant.clone());
+    if let Some(mapping) = &job.mapping {
+        let file = fs::File::open(app.simulations.file(&job.id, "cases.jsonl"))?;
+        let file = CaseFile::json_lines(BufReader::new(file));
+        let tenant = tenant.unwrap_or_default();
+        return Ok(Simulation::over_file(archive, specification, tenant, file, mapping.clone(), state).await?);
+    }
+    let mut extra = HashMap::new();
+    if job.component {
+        let bytes: Arc<[u8]> = fs::read(app.simulations.file(&job.id, "component.wasm"))?.into();
+        let package = inspect(&bytes).map_err(|error| JobError::Other(error.to_string()))?;
+        let _compiling = app.compiling.lock().await;
+        let plugin = app.sandbox.load_bounded(bytes, app.config.compile_timeout).await;
+        archive.keep(Arc::new(plugin.map_err(|error| JobError::Other(error.to_string()))?));
+        extra.extend([unpublished(&package.manifest, package.digest)]);
+    }
+    Ok(Simulation::over_decisions(archive, specification, tenant, extra, state).await?)
+}
+
+fn tell(told: &watch::Sender<Progress>, state: &State, before: u64, took: Duration) {
+    let done = state.tally.cases;
+    let rate = (done.saturating_sub(before)) as f64 / took.as_secs_f64().max(1e-9);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shown to people")]
+    told.send_modify(|progress| {
+        progress.stage = Stage::Running;
+        progress.done = done;
+        progress.total = state.total;
+        progress.percent = state.total.map(|total| (done * 100).checked_div(total).unwrap_or(100).min(99));
+        progress.flips = state.tally.flips;
+        progress.rate = rate as u64;
+        let left = state.total.map(|total| total.saturating_sub(done) as f64 / rate.max(f64::MIN_POSITIVE));
+        progress.left_seconds = left.filter(|left| *left < 1e9).map(|left| left.ceil() as u64);
+    });
+}
+
+/// Writes a file so that it is there whole or not at all.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let part = path.with_extension("part");
+    let mut file = fs::File::create(&part)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&part, path)
+}
