@@ -22,6 +22,7 @@ mod policy;
 mod progress;
 mod replay;
 mod serve;
+mod simulate;
 mod system;
 mod witness;
 
@@ -81,6 +82,8 @@ enum Command {
     Retention(erase::Retention),
     /// Judge recorded cases again with the same plugins, and compare
     Replay(replay::Arguments),
+    /// Show what another version, policy or date would have changed, without touching history
+    Simulate(simulate::Arguments),
     /// Make and revoke API keys
     #[command(subcommand)]
     Key(key::Command),
@@ -130,6 +133,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Ended> {
         Command::Erase(arguments) => erase::erase(&arguments, &connection, json),
         Command::Retention(arguments) => erase::retention(&arguments, &connection, json),
         Command::Replay(arguments) => replay::run(&arguments, &connection, json),
+        Command::Simulate(arguments) => simulate::run(&arguments, &connection, json),
         Command::Key(command) => key::run(command, &connection, json),
         Command::Evaluate(arguments) => evaluate::run(&arguments, json),
         Command::Completions { shell } => {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use assize_ledger::Timestamp;
 use assize_registry::Package;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,12 @@ pub(crate) enum Command {
         /// Activate each as well, so that bindings find it
         #[arg(long)]
         activate: bool,
+        /// First show what each would have changed over the decisions of this long, e.g. 90d
+        #[arg(long = "try", value_name = "DAYS")]
+        tried: Option<Days>,
+        /// Show that, and publish nothing
+        #[arg(long, requires = "tried")]
+        dry_run: bool,
     },
     /// List published versions
     List,
@@ -44,6 +51,12 @@ pub(crate) enum Command {
     Activate {
         /// namespace/name@version
         version: PackageVersion,
+        /// First show what it would have changed over the decisions of this long, e.g. 90d
+        #[arg(long = "try", value_name = "DAYS")]
+        tried: Option<Days>,
+        /// Show that, and activate nothing
+        #[arg(long, requires = "tried")]
+        dry_run: bool,
         /// For the record
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
@@ -94,6 +107,52 @@ impl PackageVersion {
     }
 }
 
+/// A number of days back from now.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Days(u64);
+
+impl std::str::FromStr for Days {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = text.strip_suffix('d').and_then(|number| number.parse().ok());
+        number
+            .filter(|days| (1..=36_500).contains(days))
+            .map(Self)
+            .ok_or_else(|| format!("{text:?} isn't a number of days: write 1d to 36500d, e.g. 90d"))
+    }
+}
+
+impl Days {
+    const MILLIS: u64 = 24 * 60 * 60 * 1000;
+
+    fn since(self) -> Option<Timestamp> {
+        Timestamp::from_millis(Timestamp::now().as_millis().saturating_sub(self.0.saturating_mul(Self::MILLIS)))
+    }
+}
+
+/// Shows what a package that isn't published would have changed.
+fn try_file(file: &Path, days: Days, connection: &Connection, json: bool) -> anyhow::Result<()> {
+    let bytes = fs::read(file).with_context(|| format!("{} can't be read", file.display()))?;
+    let call = connection.post_component("/v1/simulations/package", bytes).query("since", days.since());
+    shown(&crate::simulate::remote::follow(connection, &call.send()?)?.0, json)
+}
+
+/// Shows what a published version would have changed.
+fn try_published(version: &PackageVersion, days: Days, connection: &Connection, json: bool) -> anyhow::Result<()> {
+    let body = serde_json::json!({ "specification": {
+        "title": format!("{}@{}, tried", version.package, version.version),
+        "decisions": { "from": days.since() },
+        "changes": { "versions": { &version.package: &version.version } },
+    } });
+    let accepted = connection.post("/v1/simulations", body.to_string()).send()?;
+    shown(&crate::simulate::remote::follow(connection, &accepted)?.0, json)
+}
+
+fn shown(report: &assize_rehearing::simulation::Report, json: bool) -> anyhow::Result<()> {
+    if json { output::json(report) } else { crate::simulate::show(report) }
+}
+
 /// Carries out one of them.
 pub(crate) fn run(command: Command, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
     match command {
@@ -101,9 +160,21 @@ pub(crate) fn run(command: Command, connection: &Connection, json: bool) -> anyh
         Command::Inspect { file } => {
             show(&inspect(&fs::read(&file).with_context(|| format!("{} can't be read", file.display()))?)?, json)
         }
-        Command::Publish { files, activate } => publish(&files, activate, connection, json),
+        Command::Publish { files, activate, tried, dry_run } => {
+            if let Some(days) = tried {
+                for file in &files {
+                    try_file(file, days, connection, json)?;
+                }
+            }
+            if dry_run { Ok(Ended::Fine) } else { publish(&files, activate, connection, json) }
+        }
         Command::List => list(connection, json),
-        Command::Activate { version, reason } => step(connection, &version, "activate", reason, json),
+        Command::Activate { version, tried, dry_run, reason } => {
+            if let Some(days) = tried {
+                try_published(&version, days, connection, json)?;
+            }
+            if dry_run { Ok(Ended::Fine) } else { step(connection, &version, "activate", reason, json) }
+        }
         Command::Deactivate { version, reason } => step(connection, &version, "deactivate", reason, json),
         Command::Yank { version, reason } => step(connection, &version, "yank", Some(reason), json),
     }
