@@ -77,6 +77,12 @@ impl Database {
         Ok(done.rows_affected())
     }
 
+    /// The rows of a query, each column as text.
+    pub fn texts(&mut self, query: &str) -> Vec<Vec<String>> {
+        let rows = self.rows(query).unwrap_or_else(|error| panic!("{query}: {error}"));
+        rows.iter().map(|row| (0..row.len()).map(|n| row.get(n)).collect()).collect()
+    }
+
     fn rows(&mut self, query: &str) -> Result<Vec<SqliteRow>, sqlx::Error> {
         let connection = self.connection.as_mut().expect("open");
         self.runtime.block_on(sqlx::query(AssertSqlSafe(query)).fetch_all(connection))

@@ -200,7 +200,7 @@ impl Server {
     /// As [`Server::with_guests`], started like this.
     pub fn with_guests_and(setup: Setup) -> Self {
         let server = Self::start(setup);
-        for name in ["hostile", "rule-echo"] {
+        for name in ["hostile", "rule-echo", "credit"] {
             server.admin().publish_and_activate(&guest(name));
         }
         server

@@ -1,5 +1,6 @@
 //! Simulating where the decisions are stored, beside a server or without one.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -49,7 +50,7 @@ pub(super) fn run(
             }
             None => {
                 let (specification, tenant) = (specification.clone(), tenant.clone());
-                Simulation::over_decisions(archive, specification, tenant, Default::default(), state).await?
+                Simulation::over_decisions(archive, specification, tenant, HashMap::new(), state).await?
             }
         };
         let (mut meter, mut kept_at) = (Meter::new("simulated"), Instant::now());

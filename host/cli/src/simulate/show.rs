@@ -24,6 +24,12 @@ pub(crate) fn show(report: &Report) -> anyhow::Result<()> {
         tally.matrix.stricter(),
         tally.matrix.milder()
     ))?;
+    if tally.untouched > 0 && !report.specification.changes_nothing() {
+        output::line(format_args!(
+            "{} of them are left alone by the swap: what it names isn't in what judged them",
+            tally.untouched
+        ))?;
+    }
     if tally.erased > 0 {
         output::line(format_args!("{} cases aren't counted: their inputs were erased", tally.erased))?;
     }

@@ -92,6 +92,9 @@ fn summary(report: &Report) -> Markup {
             strong { (tally.flips) } " would come out otherwise: "
             (tally.matrix.stricter()) " more strictly, " (tally.matrix.milder()) " more mildly."
         }
+        @if tally.untouched > 0 {
+            p { (tally.untouched) " of them are left alone by the swap: what it names isn't in what judged them." }
+        }
         @if tally.erased > 0 {
             p { (tally.erased) " cases aren't counted: their inputs were erased." }
         }

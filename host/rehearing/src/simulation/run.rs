@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use assize_kernel::{Candidate, Input, Judged, RunStatus, Snapshot, decide};
+use assize_kernel::{Candidate, Input, Judged, RunStatus, decide};
 use assize_ledger::Timestamp;
 use assize_registry::PackageName;
 use assize_sandbox::contract::Verdict;
@@ -16,12 +16,12 @@ use tokio::task::JoinHandle;
 use super::cases::{CaseFile, Mapping, case_of};
 use super::report::{Covered, Report};
 use super::tally::{Came, Flip, Tally};
-use super::worlds::{Trial, Worlds};
+use super::worlds::{Swapped, Trial, Worlds};
 use super::{SimulationError, Specification};
 use crate::archive::Archive;
 
 /// Cases that one task judges: enough that reading and switching don't count, few enough to stop soon.
-const AT_ONCE: usize = 512;
+const AT_ONCE: usize = 128;
 /// Tasks under way: more than there are cores on a small machine, so that reading never waits for judging.
 const TASKS: usize = 4;
 
@@ -249,9 +249,10 @@ async fn past_outcome(worlds: &Worlds, past: PastDecision) -> Result<Outcome, St
     let input = Input::from_bytes(&input).map_err(|error| error.to_string())?;
     let row = past.row;
     let was = (verdict(&row.verdict)?, row.reason);
-    let snapshot = worlds.swapped(&row.tenant, row.system.as_deref(), Some(row.snapshot)).await;
-    let snapshot = snapshot.map_err(|error| error.to_string())?;
-    judge(worlds, &snapshot, input, row.id, Some(row.seq), was, None).await
+    let swapped = worlds.swapped(&row.tenant, row.system.as_deref(), Some(row.snapshot)).await;
+    let mut swapped = swapped.map_err(|error| error.to_string())?;
+    swapped.touched |= row.snapshot != swapped.snapshot.hash();
+    judge(worlds, &swapped, input, row.id, Some(row.seq), was, None).await
 }
 
 async fn line_outcome(
@@ -266,27 +267,46 @@ async fn line_outcome(
     let case = input.case();
     let now = worlds.now(tenant, case.system.as_deref()).await.map_err(|error| error.to_string())?;
     let was = decide(&now, &input).await.map_err(|error| error.to_string())?;
+    if worlds.specification().changes_nothing() {
+        let same = (was.conclusion.verdict, was.conclusion.reason.clone());
+        return Ok(came_out(&was, &input, made.id, None, same, made.bad, false));
+    }
     let was = (was.conclusion.verdict, was.conclusion.reason);
-    let swapped = worlds.swapped(tenant, case.system.as_deref(), None).await.map_err(|error| error.to_string())?;
+    let mut swapped = worlds.swapped(tenant, case.system.as_deref(), None).await.map_err(|error| error.to_string())?;
+    swapped.touched = swapped.snapshot.hash() != now.hash();
     let input = Arc::try_unwrap(input).map_err(|_| "the case is still being judged".to_owned())?;
     judge(worlds, &swapped, input, made.id, None, was, made.bad).await
 }
 
 async fn judge(
     worlds: &Worlds,
-    snapshot: &Arc<Snapshot>,
+    swapped: &Swapped,
     input: Input,
     id: String,
     seq: Option<u64>,
     was: (Verdict, String),
     bad: Option<bool>,
 ) -> Result<Outcome, String> {
-    let input = match worlds.specification().changes.rules_as_of {
+    let day = worlds.specification().changes.rules_as_of;
+    let touched = swapped.touched || day.is_some_and(|day| day != input.case().rules_as_of);
+    let input = match day {
         Some(day) => input.under_rules_of(day),
         None => input,
     };
     let input = Arc::new(input);
-    let judged = decide(snapshot, &input).await.map_err(|error| error.to_string())?;
+    let judged = decide(&swapped.snapshot, &input).await.map_err(|error| error.to_string())?;
+    Ok(came_out(&judged, &input, id, seq, was, bad, touched))
+}
+
+fn came_out(
+    judged: &Judged,
+    input: &Input,
+    id: String,
+    seq: Option<u64>,
+    was: (Verdict, String),
+    bad: Option<bool>,
+    touched: bool,
+) -> Outcome {
     let case = input.case();
     let flip = Flip {
         id,
@@ -300,7 +320,7 @@ async fn judge(
         jurisdictions: case.jurisdictions.clone(),
         bad,
     };
-    Ok(Outcome::Came(Box::new(Came { flip, runs: runs(&judged) })))
+    Outcome::Came(Box::new(Came { flip, runs: runs(judged), touched }))
 }
 
 fn runs(judged: &Judged) -> Vec<(String, bool, u64)> {

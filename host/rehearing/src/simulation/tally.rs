@@ -146,6 +146,8 @@ pub struct Tally {
     pub cases: u64,
     /// Those that were judged.
     pub judged: u64,
+    /// Those that the swap leaves alone: what it names isn't in their snapshot.
+    pub untouched: u64,
     /// Those whose payload is erased.
     pub erased: u64,
     /// Those that can't be read or judged, by why.
@@ -175,14 +177,16 @@ pub struct Tally {
 pub(crate) struct Came {
     pub(crate) flip: Flip,
     pub(crate) runs: Vec<(String, bool, u64)>,
+    pub(crate) touched: bool,
 }
 
 impl Tally {
     /// Counts a case that was judged.
     pub(crate) fn add(&mut self, came: Came, alarm: Verdict, listed: usize) {
-        let Came { flip, runs } = came;
+        let Came { flip, runs, touched } = came;
         self.cases += 1;
         self.judged += 1;
+        self.untouched += u64::from(!touched);
         let (was, would) = (flip.was, flip.would_be);
         self.matrix.add(was, would);
         let add = |matrix: &mut Matrix| matrix.add(was, would);
@@ -255,7 +259,7 @@ mod tests {
             jurisdictions: vec!["BR".into(), "EU".into()],
             bad,
         };
-        Came { flip, runs: vec![("a/b@1.0.0".into(), false, 7)] }
+        Came { flip, runs: vec![("a/b@1.0.0".into(), false, 7)], touched: true }
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(super) struct Worlds {
     /// Versions that aren't published.
     unpublished: HashMap<(PackageName, Version), Candidate>,
     /// By the hash of what changes are made to.
-    changed: Mutex<HashMap<Digest, Arc<Snapshot>>>,
+    changed: Mutex<HashMap<Digest, Swapped>>,
     /// By their hash, with components.
     unchanged: Mutex<HashMap<Digest, Arc<Snapshot>>>,
 }
@@ -127,7 +127,7 @@ impl Worlds {
             return Ok(Arc::clone(known));
         }
         let equipped = self.archive.equipped(&bare).await?;
-        keep(&self.unchanged, bare.hash(), &equipped);
+        keep(&self.unchanged, bare.hash(), Arc::clone(&equipped));
         Ok(equipped)
     }
 
@@ -137,11 +137,11 @@ impl Worlds {
         tenant: &str,
         system: Option<&str>,
         recorded: Option<Digest>,
-    ) -> Result<Arc<Snapshot>, SimulationError> {
+    ) -> Result<Swapped, SimulationError> {
         let bare = match (&self.base, recorded) {
             (None, Some(hash)) => {
                 if let Some(known) = self.changed.lock().get(&hash) {
-                    return Ok(Arc::clone(known));
+                    return Ok(known.clone());
                 }
                 self.archive.bare(hash).await?
             }
@@ -151,7 +151,7 @@ impl Worlds {
             }
         };
         if let Some(known) = self.changed.lock().get(&bare.hash()) {
-            return Ok(Arc::clone(known));
+            return Ok(known.clone());
         }
         let changes = &self.specification.changes;
         let equipped = if changes.keeps_snapshots() {
@@ -160,15 +160,24 @@ impl Worlds {
             let find = |package: &PackageName, version: &Version| self.candidate(package, version, Some(tenant));
             self.archive.equipped(&changes.apply(&bare, find, |_| None)?).await?
         };
-        keep(&self.changed, bare.hash(), &equipped);
-        Ok(equipped)
+        let swapped = Swapped { touched: equipped.hash() != recorded.unwrap_or(bare.hash()), snapshot: equipped };
+        keep(&self.changed, bare.hash(), swapped.clone());
+        Ok(swapped)
     }
 }
 
-fn keep(kept: &Mutex<HashMap<Digest, Arc<Snapshot>>>, hash: Digest, snapshot: &Arc<Snapshot>) {
+/// What a case is judged with in the simulation.
+#[derive(Clone)]
+pub(super) struct Swapped {
+    pub(super) snapshot: Arc<Snapshot>,
+    /// Whether that is another one than without the simulation: a change of what a snapshot doesn't have is none.
+    pub(super) touched: bool,
+}
+
+fn keep<T>(kept: &Mutex<HashMap<Digest, T>>, hash: Digest, snapshot: T) {
     let mut kept = kept.lock();
     if kept.len() >= KEPT {
         kept.clear();
     }
-    kept.insert(hash, Arc::clone(snapshot));
+    kept.insert(hash, snapshot);
 }

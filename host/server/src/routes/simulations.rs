@@ -67,6 +67,13 @@ pub(crate) async fn create(State(app): State<SharedApp>, caller: Caller, body: B
         (given, None) if body.cases.is_some() => Some(given.unwrap_or_else(|| caller.tenant().to_owned())),
         (given, None) => given,
     };
+    let world = app.world.load();
+    for (package, version) in &body.specification.changes.versions {
+        if world.version(package.as_str(), version, tenant.as_deref()).is_none() {
+            let detail = format!("{version} isn't published; GET /v1/plugins/{package} lists what is");
+            return Err(Problem::invalid(format!("specification.changes.versions.{package}"), detail));
+        }
+    }
     let job = job(&caller, tenant, body.specification, mapping, false)?;
     let cases = body.cases.map(|cases| {
         let mut lines = Vec::new();
@@ -77,7 +84,7 @@ pub(crate) async fn create(State(app): State<SharedApp>, caller: Caller, body: B
         }
         lines
     });
-    accepted(&simulations::begin(&app, job, cases.as_deref(), None)?)
+    Ok(accepted(&simulations::begin(&app, job, cases.as_deref(), None)?))
 }
 
 /// Since when decisions are tried.
@@ -109,7 +116,7 @@ pub(crate) async fn package(
     specification.decisions.from = since;
     specification.changes.versions.insert(name, version);
     let job = job(&caller, caller.bound_to.clone(), specification, None, true)?;
-    accepted(&simulations::begin(&app, job, None, Some(&bytes))?)
+    Ok(accepted(&simulations::begin(&app, job, None, Some(&bytes))?))
 }
 
 fn job(
@@ -119,7 +126,7 @@ fn job(
     mapping: Option<Mapping>,
     component: bool,
 ) -> Result<Job, Problem> {
-    specification.check().map_err(|error| JobError::from(error))?;
+    specification.check().map_err(JobError::from)?;
     Ok(Job {
         id: uuid::Uuid::now_v7().to_string(),
         tenant,
@@ -132,9 +139,9 @@ fn job(
     })
 }
 
-fn accepted(progress: &Progress) -> Result<Response, Problem> {
+fn accepted(progress: &Progress) -> Response {
     let location = format!("/v1/simulations/{}", progress.id);
-    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(progress)).into_response())
+    (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(progress)).into_response()
 }
 
 impl From<JobError> for Problem {
