@@ -5,19 +5,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use assize_kernel::{Candidate, Halt, Input, Layer, Policy, Record, Snapshot, compare, decide};
+use assize_kernel::{Candidate, Halt, Input, Layer, Policy, Snapshot, decide};
 use assize_ledger::{DecisionFacts, Digest, EntryRef, Faults, Link, Report, Start, StoredEntry, Timestamp, Verifier};
 use assize_registry::Package;
 use assize_sandbox::contract::Case;
 use assize_sandbox::{Limits, Plugin, Sandbox, SandboxConfig, Settings, Subject};
 use assize_sdk::bindings::risk_agent::exports::assize::plugin::assessor::Guest as _;
-use assize_store::{DecisionDraft, DecisionFilter, Reader, Store, VerifyOptions};
+use assize_store::{DecisionDraft, Reader, Store, VerifyOptions};
 use serde_json::value::RawValue;
 use tokio::runtime::Runtime;
 use xtask::Dist;
 
 use crate::figures::{Figures, Goal, quantile, sorted};
-use crate::{Effort, served};
+use crate::{Effort, again, served};
 
 /// Everything that is measured in process. `data` holds the decisions of the load over HTTP.
 pub(crate) fn measure(dist: &Dist, data: &Path, effort: Effort, figures: &mut Figures) -> anyhow::Result<()> {
@@ -27,7 +27,8 @@ pub(crate) fn measure(dist: &Dist, data: &Path, effort: Effort, figures: &mut Fi
     host.judge(&runtime, effort, figures)?;
     runtime.block_on(async {
         let reader = Store::open_read_only(data).await?;
-        host.replay(&reader, effort, figures).await?;
+        again::replay(&reader, &host.sandbox, effort, figures).await?;
+        again::simulate(dist, &host.sandbox, effort, figures).await?;
         verify(&reader, figures).await?;
         prove(&reader, figures).await?;
         reader.close().await;
@@ -174,55 +175,6 @@ impl Host {
         })?;
         let each = micros(started.elapsed()) / f64::from(checks);
         figures.add("kill-switch check, with the blocked judgment that it makes", "µs", Goal::AtMost(1.0), each);
-        Ok(())
-    }
-
-    /// Recorded decisions, judged again and compared on all cores. Reading them is left out.
-    async fn replay(&self, reader: &Reader, effort: Effort, figures: &mut Figures) -> anyhow::Result<()> {
-        let filter = DecisionFilter { system: Some("quiet".to_owned()), ..DecisionFilter::default() };
-        let page = reader.decisions(None, &filter, None, 200).await?;
-        let mut decisions = Vec::new();
-        let mut snapshot: Option<Arc<Snapshot>> = None;
-        for row in page.rows {
-            let stored = reader.decision(None, &row.id).await?.context("a listed decision is missing")?;
-            let record: Record = serde_json::from_slice(&stored.record.context("a record is missing")?)?;
-            let input = Input::from_bytes(&stored.input.context("an input is missing")?)?;
-            if snapshot.as_ref().is_none_or(|snapshot| snapshot.hash() != row.snapshot) {
-                let bytes = reader.snapshot(&row.snapshot).await?.context("a snapshot is missing")?;
-                snapshot = Some(Arc::new(Snapshot::from_bytes(bytes.into(), |digest| self.find(digest))?));
-            }
-            decisions.push((Arc::clone(snapshot.as_ref().context("no snapshot")?), record, Arc::new(input)));
-        }
-        let decisions = Arc::new(decisions);
-        let rounds = (effort.calls as usize / decisions.len().max(1)).max(1);
-        let started = Instant::now();
-        let mut tasks = tokio::task::JoinSet::new();
-        for _ in 0..crate::figures::cores() {
-            let (decisions, sandbox) = (Arc::clone(&decisions), self.sandbox.clone());
-            tasks.spawn(async move {
-                let mut rulings = 0;
-                for (snapshot, record, input) in (0..rounds).flat_map(|_| decisions.iter()) {
-                    let again = decide(snapshot, input).await?;
-                    rulings += again.runs.len();
-                    let comparison = compare(record, &again, sandbox.id());
-                    if !comparison.identical {
-                        bail!("decision {} came out otherwise: {:?}", record.identity.id, comparison.differences);
-                    }
-                }
-                Ok(rulings)
-            });
-        }
-        let mut rulings = 0;
-        while let Some(done) = tasks.join_next().await {
-            rulings += done??;
-        }
-        let rate = rulings as f64 / started.elapsed().as_secs_f64();
-        figures.add(
-            "replay of recorded decisions, plugins judging again, all identical",
-            "1/s",
-            Goal::AtLeast(100_000.0),
-            rate,
-        );
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //! It fails only where it can't run: how good a figure is, is for people to judge.
 #![allow(clippy::print_stdout, reason = "a benchmark reports by printing")]
 
+mod again;
 mod figures;
 mod inside;
 mod load;
