@@ -155,6 +155,7 @@ impl Server {
         {
             tracing::error!(%error, "no last checkpoint could be signed");
         }
+        self.app.signer.keep().await;
         self.app.store.close().await;
         served.map_err(StartError::Serve)
     }

@@ -126,6 +126,15 @@ impl Writer {
     }
 
     /// Why nothing may be written any more, if that is so.
+    /// Something is erased in the transaction under way: nothing of it may stay behind.
+    pub(crate) fn erased(&mut self) {
+        match self {
+            Self::Sqlite(writer) => writer.erased(),
+            // Old rows are the database's to remove: see decision 0013.
+            Self::Postgres(_) => {}
+        }
+    }
+
     pub(crate) fn poisoned(&self) -> Option<StoreError> {
         match self {
             Self::Sqlite(writer) => writer.poisoned(),

@@ -41,6 +41,8 @@ async fn an_erasure_leaves_nothing_in_the_file() {
     let report = verify(&store).await;
     assert!(report.is_sound(), "{:#?}", report.faults);
     assert_eq!(report.erased, 1);
+    // Neither in the database nor in what is written before it.
+    assert!(!database.holds(&input) && !database.holds(salt.as_bytes()));
     // Asked for again, it is the same erasure.
     assert!(matches!(common::erase(&store, "acme", &[seq]).await, Outcome::Existing(_)));
     store.close().await;

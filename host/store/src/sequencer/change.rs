@@ -99,6 +99,7 @@ impl Sequencer {
         }
         if let Change::Erase { targets, .. } = &change {
             erasure::erase(self.writer.writing().await?, appended.seq, targets).await?;
+            self.writer.erased();
         }
         if change.halts() {
             group.halt_epoch += 1;

@@ -26,7 +26,7 @@ const CHECKPOINT_PAGES: u32 = (1 << 30) / PAGE_SIZE;
 /// Room for the pages of one group, so that none has to be written before its commit; in KiB.
 const CACHE: &str = "-8192";
 /// Reading goes on beside the writer, so waiting is for the rare moment of a checkpoint or of a starting server.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 /// Rows that a connection's thread reads ahead of whoever takes them; each time they wait for each other costs more than
 /// a row.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use assize_ledger::{Head, Tile, TileId};
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
@@ -23,6 +24,8 @@ pub(crate) struct Writer {
     begun: bool,
     inserts: Inserts,
     checkpointer: Checkpointer,
+    /// Whether the WAL may still hold what was erased, and when to try to empty it again.
+    residue: Option<Instant>,
 }
 
 impl Writer {
@@ -33,7 +36,7 @@ impl Writer {
         complete_nodes(&mut connection).await?;
         let checkpointer = Checkpointer::start(&path).await?;
         let (connection, inserts) = (Some(connection), Inserts::new());
-        Ok(Self { path, max_bytes, _lock: lock, connection, begun: false, inserts, checkpointer })
+        Ok(Self { path, max_bytes, _lock: lock, connection, begun: false, inserts, checkpointer, residue: None })
     }
 
     /// Nobody else writes, so the head that is known is the newest; the transaction begins with what is first added.
@@ -94,7 +97,15 @@ impl Writer {
     pub(crate) async fn answered(&mut self, bytes: u64) {
         if let Some(connection) = &mut self.connection {
             self.checkpointer.committed(bytes, connection).await;
+            if self.residue.is_some_and(|due| due <= Instant::now()) {
+                self.residue = (!empty(connection).await).then(|| Instant::now() + AGAIN);
+            }
         }
+    }
+
+    /// Something is erased in the transaction under way.
+    pub(crate) fn erased(&mut self) {
+        self.residue = Some(Instant::now());
     }
 
     pub(crate) fn poisoned(&self) -> Option<StoreError> {
@@ -108,6 +119,25 @@ impl Writer {
         }
         drop(database);
     }
+}
+
+/// How long the writer waits for readers when it empties the WAL, and for how long it lets that be where they don't end.
+const PATIENCE: &str = "PRAGMA busy_timeout = 20";
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Moves everything from the WAL to the database, where freed pages are overwritten, and empties it: until then it holds the
+/// pages as they were. False where readers were in the way.
+async fn empty(connection: &mut SqliteConnection) -> bool {
+    let mut emptied = false;
+    if sqlx::query(PATIENCE).execute(&mut *connection).await.is_ok() {
+        let pass = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *connection);
+        emptied = pass.await.is_ok_and(|(busy, _, _): (i64, i64, i64)| busy == 0);
+    }
+    let patience = format!("PRAGMA busy_timeout = {}", open::BUSY.as_millis());
+    if let Err(error) = sqlx::query(AssertSqlSafe(patience)).execute(connection).await {
+        tracing::warn!(%error, "the database keeps a short patience");
+    }
+    emptied
 }
 
 /// Adds the nodes of full tiles that an earlier version stored without them.
