@@ -4,9 +4,12 @@
 //! HTTP, jobs and files are the server's and the command line's.
 
 mod archive;
+mod compare;
+mod explain;
 mod replay;
 mod world;
 
 pub use archive::{Archive, ArchiveError};
+pub use compare::{Compared, Decisive, InShort, Trial, Which};
 pub use replay::{Replay, ReplayError, Replays, State as ReplayState, Unreplayable};
 pub use world::{Published, Ruling, Scope, State, World};
