@@ -13,7 +13,7 @@
 //!
 //! | key | fields |
 //! |---|---|
-//! | `identity` | `id`, `tenant`, `system`, `environment`, `kind`, `idempotency_key`, `body_hash`, `data_subject` |
+//! | `identity` | `id`, `tenant`, `system`, `environment`, `kind`, `idempotency_key`, `body_hash`, `data_subject`, `re_evaluates` (as in the facts, and more) |
 //! | `times` | `received`, `decided`, `occurred_at`, `rules_as_of` (RFC 3339) |
 //! | `plugins[]` | `package`, `version`, `digest`, `status` |
 //! | `policy` | `snapshot` |
@@ -44,7 +44,7 @@ pub use error::StoreError;
 pub use read::Reader;
 pub use rows::{
     ActivationEvent, ActivationRow, CheckpointRow, DecisionFilter, DecisionRow, EffectRow, EntryRow, HeadRow, KeyRow,
-    LogKeyRow, PackageRow, Page, PastDecision, PolicyRow, RetentionRow, SealedRow, StampRow, StoredDecision, SystemRow,
+    LogKeyRow, PackageRow, Page, PastDecision, PolicyRow, ReEvaluationRow, RetentionRow, SealedRow, StampRow, StoredDecision, SystemRow,
 };
 pub use store::{Announced, Options, Store};
 pub use verify::{Progress, VerifyOptions};
