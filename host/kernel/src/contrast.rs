@@ -142,10 +142,8 @@ impl Factors {
             self.differ(Aspect::Policy, Some(scope), &version(a), &version(b));
         }
         // Those of the two environments alone: what holds elsewhere made no difference.
-        let environments: BTreeSet<Environment> = [one, other]
-            .iter()
-            .filter_map(|told| told.record.identity.environment.parse().ok())
-            .collect();
+        let environments: BTreeSet<Environment> =
+            [one, other].iter().filter_map(|told| told.record.identity.environment.parse().ok()).collect();
         for environment in environments {
             let (a, b) = (a.policy().thresholds(environment), b.policy().thresholds(environment));
             self.differ(Aspect::Thresholds, Some(environment.as_str()), &thresholds(a), &thresholds(b));

@@ -125,11 +125,8 @@ pub struct Side {
 /// Where the snapshot can't be put together; both were read from the record, so that would be a bug.
 pub fn cross(base: &Side, aspects: &[Aspect], other: &Side) -> Result<Side, SnapshotError> {
     let of_policy = aspects.iter().any(|aspect| aspect.is_of_policy() || *aspect == Aspect::Policy);
-    let snapshot = if of_policy {
-        Arc::new(base.snapshot.crossed(aspects, &other.snapshot)?)
-    } else {
-        Arc::clone(&base.snapshot)
-    };
+    let snapshot =
+        if of_policy { Arc::new(base.snapshot.crossed(aspects, &other.snapshot)?) } else { Arc::clone(&base.snapshot) };
     Ok(Side { snapshot, input: Arc::new(crossed(&base.input, aspects, &other.input)) })
 }
 

@@ -348,7 +348,8 @@ impl Telling<'_> {
         let mut sentence = format!(
             "{}, law {}, ruled {} with the code {}",
             named(run.package.as_str(), run.version.as_ref(), &run.binding),
-            effective.map_or_else(|| "in a period that the snapshot doesn't tell".to_owned(), |period| period.to_string()),
+            effective
+                .map_or_else(|| "in a period that the snapshot doesn't tell".to_owned(), |period| period.to_string()),
             ruling.verdict,
             ruling.code
         );
@@ -406,7 +407,8 @@ impl Telling<'_> {
                 self.record.identity.kind
             ),
             WhySkipped::OtherVerdict => {
-                let on: Vec<String> = bound.iter().flat_map(|bound| &bound.binding.on).map(ToString::to_string).collect();
+                let on: Vec<String> =
+                    bound.iter().flat_map(|bound| &bound.binding.on).map(ToString::to_string).collect();
                 format!("it plans only where the verdict is {}", listed(Some(&on)))
             }
         };
@@ -479,7 +481,10 @@ impl Telling<'_> {
             Source::Rule => {
                 let rule = rules.iter().find(|rule| rule.decided);
                 let sentence = rule.map(|rule| lowered(&rule.sentence));
-                format!("the rule {}{of_layer}", sentence.unwrap_or_else(|| format!("with the code {} ruled so", reason.code)))
+                format!(
+                    "the rule {}{of_layer}",
+                    sentence.unwrap_or_else(|| format!("with the code {} ruled so", reason.code))
+                )
             }
             Source::Risk => {
                 let of = |tally: &&Tally| Some(&tally.layer) == reason.layer.as_ref();
@@ -585,7 +590,8 @@ fn score_sentence(stopped: bool, layers: &[Tally], met: Option<Met>, thresholds:
     let Some(counting) = layers.iter().find(|tally| tally.counts) else {
         return "No agent said anything, so that the risk score is 0.".to_owned();
     };
-    let all = [(Verdict::Warn, thresholds.warn), (Verdict::Review, thresholds.review), (Verdict::Block, thresholds.block)];
+    let all =
+        [(Verdict::Warn, thresholds.warn), (Verdict::Review, thresholds.review), (Verdict::Block, thresholds.block)];
     let ahead: Vec<String> = all
         .iter()
         .filter(|(verdict, _)| met.is_none_or(|met| *verdict > met.verdict))

@@ -7,18 +7,20 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use assize_kernel::{Aspect, Contrast, Judged, Record, RunStatus, Side, Snapshot, Told, contrast, cross, decide, in_words};
+use assize_kernel::{
+    Aspect, Contrast, Judged, Record, RunStatus, Side, Snapshot, Told, contrast, cross, decide, in_words,
+};
 use assize_ledger::{Digest, Timestamp};
 use assize_registry::Choice;
 use assize_sandbox::contract::Verdict;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::archive::Archive;
 use crate::explain::Past;
 use crate::replay::{ReplayError, Unreplayable};
 
 /// Which of the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Which {
     /// The first.
@@ -37,7 +39,7 @@ impl fmt::Display for Which {
 }
 
 /// One of the two decisions, in short.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InShort {
     /// Its id.
     pub id: String,
@@ -58,7 +60,7 @@ pub struct InShort {
 }
 
 /// What the case of one decision comes to with something of the other.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
     /// Whose case was judged.
     pub case_of: Which,
@@ -81,7 +83,7 @@ pub struct Trial {
 }
 
 /// What made the difference, by the trials.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decisive {
     /// One aspect, or two that only do it together.
     pub aspects: Vec<Aspect>,
@@ -92,7 +94,7 @@ pub struct Decisive {
 }
 
 /// Why two decisions came out differently.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Compared {
     /// The whole of it in a few sentences.
     pub summary: String,
@@ -108,7 +110,7 @@ pub struct Compared {
     /// What was tried.
     pub trials: Vec<Trial>,
     /// Why nothing could be tried, or why the trials prove little.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub caveat: Option<String>,
 }
 
@@ -223,7 +225,9 @@ impl Basis {
     fn alike(self, judged: &Judged, decision: &InShort) -> bool {
         match self {
             Self::Verdict => judged.conclusion.verdict == decision.verdict,
-            Self::Reason => judged.conclusion.verdict == decision.verdict && judged.conclusion.reason == decision.reason,
+            Self::Reason => {
+                judged.conclusion.verdict == decision.verdict && judged.conclusion.reason == decision.reason
+            }
             Self::Score => judged.score.to_bits() == decision.score.to_bits(),
         }
     }
@@ -261,15 +265,21 @@ impl Room {
             }
         }
         compared.decisive = decisive(&compared.trials, &aspects);
-        let explained = compared.decisive.iter().any(|decisive| decisive.enough);
-        if !explained && aspects.len() <= MOST_TO_PAIR {
-            for pair in pairs(&aspects) {
-                let trial = self.trial(Which::One, pair.clone(), basis, compared, &as_they_were).await?;
-                if trial.like == Some(Which::Other) && !trial.inconclusive {
-                    compared.decisive.push(Decisive { aspects: pair, enough: true, needed: false });
-                }
-                compared.trials.push(trial);
+        let by_policy =
+            compared.decisive.iter().any(|decisive| decisive.enough && decisive.aspects == [Aspect::Policy]);
+        let explained =
+            compared.decisive.iter().any(|decisive| decisive.enough && decisive.aspects != [Aspect::Policy]);
+        if explained || aspects.len() > MOST_TO_PAIR {
+            return Ok(());
+        }
+        for pair in pairs(&aspects, by_policy) {
+            let trial = self.trial(Which::One, pair.clone(), basis, compared, &as_they_were).await?;
+            if trial.like == Some(Which::Other) && !trial.inconclusive {
+                // Two parts of the policy say more than the policy.
+                compared.decisive.retain(|decisive| !(by_policy && decisive.aspects == [Aspect::Policy]));
+                compared.decisive.push(Decisive { aspects: pair, enough: true, needed: false });
             }
+            compared.trials.push(trial);
         }
         Ok(())
     }
@@ -334,20 +344,23 @@ fn decisive(trials: &[Trial], aspects: &[Aspect]) -> Vec<Decisive> {
     };
     let mut found: Vec<Decisive> =
         aspects.iter().map(judged).filter(|decisive| decisive.enough || decisive.needed).collect();
-    let of_policy = |decisive: &Decisive| decisive.enough && decisive.aspects.iter().all(|aspect| aspect.is_of_policy());
+    let of_policy =
+        |decisive: &Decisive| decisive.enough && decisive.aspects.iter().all(|aspect| aspect.is_of_policy());
     if found.iter().any(of_policy) {
         found.retain(|decisive| decisive.aspects != [Aspect::Policy]);
     }
     found
 }
 
-fn pairs(aspects: &[Aspect]) -> Vec<Vec<Aspect>> {
+/// Any two; where the policy is known to be enough, two of its parts.
+fn pairs(aspects: &[Aspect], of_policy: bool) -> Vec<Vec<Aspect>> {
     let mut pairs = Vec::new();
     for (position, &first) in aspects.iter().enumerate() {
         for &second in aspects.iter().skip(position + 1) {
+            let parts = first.is_of_policy() && second.is_of_policy();
             // The policy has its parts already.
             let twice = second == Aspect::Policy && first.is_of_policy();
-            if !twice {
+            if !twice && (parts || !of_policy) {
                 pairs.push(vec![first, second]);
             }
         }
@@ -408,7 +421,8 @@ fn words(aspects: &[Aspect]) -> String {
 
 fn summary(compared: &Compared, basis: Option<Basis>) -> String {
     let Compared { one, other, contrast, decisive, trials, caveat, .. } = compared;
-    let told = |decision: &InShort| format!("{} ({}, score {:.3})", done(decision.verdict), decision.reason, decision.score);
+    let told =
+        |decision: &InShort| format!("{} ({}, score {:.3})", done(decision.verdict), decision.reason, decision.score);
     let Some(basis) = basis else {
         let differ = match contrast.factors.len() {
             0 => "nothing that they were made from differs".to_owned(),

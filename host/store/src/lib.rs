@@ -44,7 +44,8 @@ pub use error::StoreError;
 pub use read::Reader;
 pub use rows::{
     ActivationEvent, ActivationRow, CheckpointRow, DecisionFilter, DecisionRow, EffectRow, EntryRow, HeadRow, KeyRow,
-    LogKeyRow, PackageRow, Page, PastDecision, PolicyRow, ReEvaluationRow, RetentionRow, SealedRow, StampRow, StoredDecision, SystemRow,
+    LogKeyRow, PackageRow, Page, PastDecision, PolicyRow, ReEvaluationRow, RetentionRow, SealedRow, StampRow,
+    StoredDecision, SystemRow,
 };
 pub use store::{Announced, Options, Store};
 pub use verify::{Progress, VerifyOptions};

@@ -141,7 +141,8 @@ pub(crate) async fn re_evaluate(
     // Bodies of re-evaluations are alike: it is the address that says what is ruled anew.
     let of = decisions::record(&known)?.identity.re_evaluates;
     if of.is_none_or(|link| link.id != id) {
-        let detail = format!("the key was used for decision {}, which doesn't re-evaluate {id}: take a new key", known.row.id);
+        let detail =
+            format!("the key was used for decision {}, which doesn't re-evaluate {id}: take a new key", known.row.id);
         return Err(Problem::conflict(detail).at("Idempotency-Key"));
     }
     let receipt = decisions::receipt_of(&app, &known, wants_receipt).await?;
