@@ -192,9 +192,10 @@ impl Factors {
 
 fn stop(told: Told<'_>) -> String {
     let since = told.input.and_then(Input::halt).map(|halt| format!(" since {}", halt.since));
-    match told.record.outcome.kill_switch {
-        true => format!("stopped{}", since.unwrap_or_default()),
-        false => "not stopped".to_owned(),
+    if told.record.outcome.kill_switch {
+        format!("stopped{}", since.unwrap_or_default())
+    } else {
+        "not stopped".to_owned()
     }
 }
 
