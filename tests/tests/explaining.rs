@@ -67,9 +67,12 @@ fn why_was_it_otherwise_in_march_because_another_version_of_the_rule_was_law() {
     assert_eq!(election["other_versions"][0]["version"], "1.2.0");
     assert_eq!(told["deciding"]["layer"]["scope"], "global");
     // A rule for elsewhere says for where.
+    let mut abroad = election_case("2024-03-15");
+    abroad["jurisdictions"] = json!(["PT"]);
+    let told = explained(&tenant, &tenant.post("/v1/decisions", &abroad).expect(201));
     let skipped = told["not_applied"].as_array().unwrap();
-    let elsewhere = skipped.iter().find(|skipped| skipped["package"] == "eu/ai-act-prohibited").unwrap();
-    assert!(text(elsewhere, "sentence").contains("EU") && text(elsewhere, "sentence").contains("of BR"), "{elsewhere}");
+    let elsewhere = skipped.iter().find(|skipped| skipped["package"] == "br/election-content").unwrap();
+    assert!(text(elsewhere, "sentence").contains("it is law in BR, and the case is of PT, EU"), "{elsewhere}");
 
     let compared = compared(&tenant, &before, &after);
     assert!(enough(&compared).contains(&"rules_as_of".to_owned()), "{compared}");

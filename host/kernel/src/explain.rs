@@ -479,12 +479,10 @@ impl Telling<'_> {
                 format!("the system {system} was in emergency stop{since}; no plugin was asked")
             }
             Source::Rule => {
-                let rule = rules.iter().find(|rule| rule.decided);
-                let sentence = rule.map(|rule| lowered(&rule.sentence));
-                format!(
-                    "the rule {}{of_layer}",
-                    sentence.unwrap_or_else(|| format!("with the code {} ruled so", reason.code))
-                )
+                let rule = rules.iter().find(|rule| rule.decided).map(|rule| lowered(&rule.sentence));
+                let rule = rule.unwrap_or_else(|| format!("with the code {} ruled so", reason.code));
+                let bound = reason.layer.as_deref().map(|layer| format!("; the policy {layer} binds it"));
+                format!("the rule {rule}{}", bound.unwrap_or_default())
             }
             Source::Risk => {
                 let of = |tally: &&Tally| Some(&tally.layer) == reason.layer.as_ref();
