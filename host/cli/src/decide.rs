@@ -166,7 +166,7 @@ impl Arguments {
 
 /// What is shown of a decision.
 #[derive(Deserialize)]
-struct Decision {
+pub(crate) struct Decision {
     id: String,
     verdict: Verdict,
     reason: String,
@@ -251,6 +251,12 @@ struct Ledger {
     entry_hash: String,
 }
 
+impl Decision {
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 /// Sends the case and shows what came of it.
 pub(crate) fn run(arguments: Arguments, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
     let mut call = connection.post("/v1/decisions", arguments.body()?);
@@ -268,7 +274,7 @@ pub(crate) fn run(arguments: Arguments, connection: &Connection, json: bool) -> 
     Ok(if failed { Ended::Failed } else { Ended::Fine })
 }
 
-fn show(decision: &Decision, is_new: bool) -> anyhow::Result<()> {
+pub(crate) fn show(decision: &Decision, is_new: bool) -> anyhow::Result<()> {
     let verdict = decision.verdict.to_possible_value().map(|value| value.get_name().to_uppercase()).unwrap_or_default();
     let Risk { score, confidence } = decision.risk;
     output::line(format_args!("{verdict}  {}", clean(&decision.reason)))?;
@@ -326,5 +332,6 @@ fn show(decision: &Decision, is_new: bool) -> anyhow::Result<()> {
         let reason = reason.as_str().map_or_else(|| reason.to_string(), str::to_owned);
         output::line(format_args!("\nskipped {} ({}): {}", clean(binding), clean(package), clean(&reason)))?;
     }
-    output::line(format_args!("\nTry it again: assize replay {}", clean(&decision.id)))
+    let id = clean(&decision.id);
+    output::line(format_args!("\nWhy: assize explain {id}\nTry it again: assize replay {id}"))
 }

@@ -1,6 +1,6 @@
 //! The `assize` binary: a server, and everything that people and scripts ask of it.
 //!
-//! One file a command group. Commands that work on a server go through [`client`]; `ledger` and `replay` also work on a
+//! One file a command group. Commands that work on a server go through [`client`]; `ledger`, `replay`, `explain` and `compare` also work on a
 //! data directory, beside a running server or without one; `plugin pack`, `plugin inspect` and `evaluate` need neither.
 //!
 //! Exit codes: 0 fine, 1 a check failed or a request was refused, 2 usage.
@@ -8,9 +8,11 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help texts that people read in a terminal")]
 
 mod client;
+mod compare;
 mod decide;
 mod erase;
 mod evaluate;
+mod explain;
 mod export;
 mod in_force;
 mod key;
@@ -20,6 +22,7 @@ mod place;
 mod plugin;
 mod policy;
 mod progress;
+mod re_evaluate;
 mod replay;
 mod serve;
 mod simulate;
@@ -84,6 +87,12 @@ enum Command {
     Replay(replay::Arguments),
     /// Show what another version, policy or date would have changed, without touching history
     Simulate(simulate::Arguments),
+    /// Say why a decision came out as it did
+    Explain(explain::Arguments),
+    /// Say why two decisions came out differently, by trying out what makes the difference
+    Compare(compare::Arguments),
+    /// Rule the case of a decision anew, by what is in force now; the earlier one stays
+    ReEvaluate(re_evaluate::Arguments),
     /// Make and revoke API keys
     #[command(subcommand)]
     Key(key::Command),
@@ -134,6 +143,9 @@ fn run(arguments: Arguments) -> anyhow::Result<Ended> {
         Command::Retention(arguments) => erase::retention(&arguments, &connection, json),
         Command::Replay(arguments) => replay::run(&arguments, &connection, json),
         Command::Simulate(arguments) => simulate::run(&arguments, &connection, json),
+        Command::Explain(arguments) => explain::run(&arguments, &connection, json),
+        Command::Compare(arguments) => compare::run(&arguments, &connection, json),
+        Command::ReEvaluate(arguments) => re_evaluate::run(&arguments, &connection, json),
         Command::Key(command) => key::run(command, &connection, json),
         Command::Evaluate(arguments) => evaluate::run(&arguments, json),
         Command::Completions { shell } => {

@@ -8,8 +8,11 @@
 
 mod binding;
 mod changes;
+mod contrast;
+mod cross;
 mod decide;
 mod environment;
+mod explain;
 mod input;
 mod jurisdiction;
 mod merge;
@@ -23,15 +26,23 @@ mod snapshot;
 
 pub use binding::{Binding, BindingError};
 pub use changes::{Changes, ChangesError};
+pub use contrast::{Consequence, Contrast, Factor, Told, contrast};
+pub use cross::{Aspect, Side, cross};
 pub use decide::{Judged, NamedFinding, decide};
 pub use environment::{Environment, UnknownEnvironment};
+pub use explain::{
+    Applied, Deciding, Explanation, Failed, KillSwitch, Met, NotApplied, Passage, Point, ScoreAccount, VersionPeriod,
+    explain, in_words,
+};
 pub use input::{Halt, Input, InputError};
 pub use jurisdiction::with_unions;
 pub use merge::{Layer, Merged, merge};
 pub use outcome::{Conclusion, Reason, Source, conclude};
 pub use policy::{FailurePolicy, Policy, PolicyError, Thresholds};
-pub use record::{Clocks, Identity, Outcome, PlannedEffect, PolicyRecord, Record, RiskRecord};
+pub use record::{
+    Clocks, Identity, Occasion, Outcome, PlannedEffect, PolicyRecord, ReEvaluates, Record, RiskRecord, UnknownOccasion,
+};
 pub use replay::{Comparison, Difference, OutputPair, compare};
-pub use risk::{Scorecard, Weighed, weigh};
+pub use risk::{Scorecard, Share, Tally, Weighed, counted, tally, weigh};
 pub use run::{Run, RunStatus, Skipped, WhySkipped};
 pub use snapshot::{Bound, Candidate, Snapshot, SnapshotError};

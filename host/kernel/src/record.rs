@@ -1,5 +1,7 @@
 //! The record of a decision: what is kept, hashed and shown.
 
+use std::str::FromStr;
+
 use assize_ledger::{Digest, Timestamp};
 use assize_registry::EffectKind;
 use assize_sandbox::EngineId;
@@ -35,6 +37,76 @@ pub struct Identity {
     /// Whom the case is about, in the caller's words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub data_subject: Option<String>,
+    /// The earlier decision on the same case that this one rules anew.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub re_evaluates: Option<ReEvaluates>,
+}
+
+/// Why a case is ruled anew (ACT-4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Occasion {
+    /// The law changed.
+    NewLaw,
+    /// An agent or a rule is there in a newer version.
+    NewModel,
+    /// The policy changed.
+    NewPolicy,
+    /// A court or an authority ordered it.
+    CourtOrder,
+    /// The earlier decision was wrong.
+    Correction,
+    /// The person concerned asked for it.
+    Request,
+}
+
+/// Not one of the occasions.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown reason {0:?}: use new_law, new_model, new_policy, court_order, correction or request")]
+pub struct UnknownOccasion(pub String);
+
+impl Occasion {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::NewLaw, Self::NewModel, Self::NewPolicy, Self::CourtOrder, Self::Correction, Self::Request];
+
+    /// As records write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NewLaw => "new_law",
+            Self::NewModel => "new_model",
+            Self::NewPolicy => "new_policy",
+            Self::CourtOrder => "court_order",
+            Self::Correction => "correction",
+            Self::Request => "request",
+        }
+    }
+}
+
+impl FromStr for Occasion {
+    type Err = UnknownOccasion;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|known| known.as_str() == text).ok_or_else(|| UnknownOccasion(text.to_owned()))
+    }
+}
+
+/// Which decision is ruled anew, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReEvaluates {
+    /// The earlier decision.
+    pub id: String,
+    /// Its entry.
+    pub seq: u64,
+    /// Its entry's hash.
+    pub entry_hash: Digest,
+    /// Why.
+    pub reason: Occasion,
+    /// More on why, in the words of whoever asked for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub note: Option<String>,
+    /// The id of the key that asked for it.
+    pub by: String,
 }
 
 /// Its four times.

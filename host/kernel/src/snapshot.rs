@@ -11,6 +11,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::binding::Binding;
+use crate::cross::Aspect;
 use crate::merge::{Layer, Merged, merge, smallest};
 use crate::policy::Policy;
 
@@ -53,6 +54,18 @@ impl Bound {
     pub fn in_force(&self, at: Timestamp) -> Choice {
         let candidates = self.candidates.iter().map(|candidate| (&candidate.version, &candidate.effective));
         choose(&self.binding.version, candidates, at)
+    }
+
+    /// Whether it is the same binding, whatever its version, weight and settings.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.layer == other.layer
+            && self.binding.name == other.binding.name
+            && self.binding.plugin == other.binding.plugin
+    }
+
+    /// The candidate of this version.
+    pub fn candidate(&self, version: &Version) -> Option<&Candidate> {
+        self.candidates.iter().find(|candidate| candidate.version == *version)
     }
 
     /// What the plugin is for; none where nothing matches.
@@ -171,6 +184,58 @@ impl Snapshot {
         }
         let hash = Digest::of(&bytes);
         Ok(Self { document, bytes, hash, settings, plugins })
+    }
+
+    /// This snapshot with some aspects of another one. It was never in force: it is for trying out what an aspect does.
+    ///
+    /// Bindings are the same where layer, name and plugin are. With [`Aspect::Bindings`] those that only the other has
+    /// come in as they are there, and those that it lacks go.
+    pub(crate) fn crossed(&self, aspects: &[Aspect], other: &Self) -> Result<Self, SnapshotError> {
+        let mut document = self.document.clone();
+        let take = |aspect| aspects.contains(&aspect);
+        if take(Aspect::Policy) {
+            document = other.document.clone();
+        }
+        if take(Aspect::Thresholds) {
+            document.merged.thresholds.clone_from(&other.document.merged.thresholds);
+        }
+        if take(Aspect::FailurePolicy) {
+            document.merged.on_failure = other.document.merged.on_failure;
+        }
+        if take(Aspect::Bindings) {
+            let own = |theirs: &Bound| document.bindings.iter().find(|own| own.is(theirs)).unwrap_or(theirs).clone();
+            document.bindings = other.bindings().iter().map(own).collect();
+        }
+        for own in &mut document.bindings {
+            let Some(theirs) = other.bindings().iter().find(|theirs| theirs.is(own)) else { continue };
+            if take(Aspect::Bindings) {
+                own.binding.on.clone_from(&theirs.binding.on);
+            }
+            if take(Aspect::Weights) {
+                (own.binding.weight, own.binding.adds) = (theirs.binding.weight, theirs.binding.adds);
+            }
+            if take(Aspect::Settings) {
+                own.binding.settings.clone_from(&theirs.binding.settings);
+                own.settings_hash = theirs.settings_hash;
+            }
+            if take(Aspect::Versions) {
+                own.binding.version.clone_from(&theirs.binding.version);
+                own.candidates.clone_from(&theirs.candidates);
+            }
+            if take(Aspect::FailurePolicy) {
+                own.binding.on_failure = theirs.binding.on_failure;
+            }
+            if take(Aspect::Limits) {
+                own.limits = theirs.limits;
+            }
+        }
+        let bytes = serde_json::to_vec(&document)?;
+        Self::assemble(document, bytes.into(), |digest| self.plugin(digest).or_else(|| other.plugin(digest)).cloned())
+    }
+
+    /// The binding of this name in this layer.
+    pub fn bound(&self, layer: &str, binding: &str) -> Option<&Bound> {
+        self.bindings().iter().find(|bound| bound.layer == layer && bound.binding.name == binding)
     }
 
     /// SHA-256 of [`Snapshot::bytes`].

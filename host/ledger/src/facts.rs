@@ -38,6 +38,22 @@ pub struct DecisionFacts {
     pub engine: Digest,
     /// Whether the kill switch decided, so that no plugin ran.
     pub kill_switch: bool,
+    /// The earlier decision on the same case that this one rules anew, if it does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub re_evaluates: Option<ReEvaluationFact>,
+}
+
+/// Which decision is ruled anew. Who asked for it, and in which words, stands in the record: it may name a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReEvaluationFact {
+    /// The earlier decision.
+    pub id: String,
+    /// Its entry.
+    pub seq: u64,
+    /// Its entry's hash.
+    pub entry_hash: Digest,
+    /// Why, e.g. `court_order`.
+    pub reason: String,
 }
 
 /// A plugin that took part in a decision.
@@ -93,6 +109,7 @@ mod tests {
             plugins: vec![],
             engine: Digest::ZERO,
             kill_switch: false,
+            re_evaluates: None,
         };
         let json = serde_json::to_vec(&facts).unwrap();
         let back: DecisionFacts = serde_json::from_slice(&json).unwrap();

@@ -37,7 +37,7 @@ pub use export::{
     EXPORT_FORMAT, ExportCheck, ExportHeader, ExportReport, ExportWriter, PayloadKind, Targets, export_lines,
     verify_export,
 };
-pub use facts::{AdministrativeFacts, CommonFacts, DecisionFacts, PluginFact};
+pub use facts::{AdministrativeFacts, CommonFacts, DecisionFacts, PluginFact, ReEvaluationFact};
 pub use key::{Algorithm, KeyError, KeyId, SignerKey, VerifierKey};
 pub use keyring::{Introduced, Keyring, KeyringError, key_statement};
 pub use kind::EntryKind;

@@ -7,7 +7,9 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::SharedApp;
 use crate::problem::Problem;
-use crate::routes::{decisions, enforce, erasures, keys, ledger, ops, plugins, policies, proofs, simulations, systems};
+use crate::routes::{
+    decisions, enforce, erasures, explaining, keys, ledger, ops, plugins, policies, proofs, simulations, systems,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -18,6 +20,7 @@ use crate::routes::{decisions, enforce, erasures, keys, ledger, ops, plugins, po
     ),
     paths(
         decisions::create, decisions::list, decisions::show, decisions::replay, decisions::receipt,
+        explaining::explanation, explaining::comparison, explaining::re_evaluate,
         enforce::enforce,
         systems::create, systems::list, systems::show, systems::change, systems::stop, systems::resume,
         plugins::publish, plugins::list, plugins::versions, plugins::show, plugins::by_digest, plugins::component,

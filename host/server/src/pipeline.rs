@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use assize_kernel::{Environment, Halt, Identity, Input, Record, decide, with_unions};
-use assize_ledger::{DecisionFacts, PluginFact, Timestamp};
+use assize_kernel::{Environment, Halt, Identity, Input, ReEvaluates, Record, decide, with_unions};
+use assize_ledger::{DecisionFacts, PluginFact, ReEvaluationFact, Timestamp};
 use assize_sandbox::contract::Case;
 use assize_store::{DecisionDraft, EffectDraft, Idempotency, Outcome, StoreError};
 use serde::Serialize;
@@ -35,6 +35,15 @@ pub(crate) struct Request {
     pub(crate) idempotency: Option<Idempotency>,
     pub(crate) trace_id: Option<String>,
     pub(crate) received: Timestamp,
+    /// Set where the case of an earlier decision is ruled anew.
+    pub(crate) anew: Option<Anew>,
+}
+
+/// The recorded case of an earlier decision, to be judged by what is in force now.
+pub(crate) struct Anew {
+    /// As it was judged then: the host adds nothing to it.
+    pub(crate) case: Case,
+    pub(crate) link: ReEvaluates,
 }
 
 /// What became of it.
@@ -114,17 +123,25 @@ fn system_of(app: &App, request: &Request) -> Result<Option<Arc<Registered>>, Pr
     }
 }
 
+/// Whether the system is stopped now.
+fn halt_of(system: Option<&Registered>) -> Option<Halt> {
+    system.filter(|registered| registered.stopped).map(|registered| Halt {
+        system: registered.system.id.clone(),
+        since: registered.system.stopped.as_ref().map_or(registered.system.updated_at, |stop| stop.since),
+    })
+}
+
 /// Completes the case: from here on nothing is added.
 fn enrich(request: &Request, system: Option<&Registered>) -> Result<Input, Problem> {
+    if let Some(Anew { case, .. }) = &request.anew {
+        let rules_as_of = request.rules_as_of.unwrap_or(case.rules_as_of);
+        return Ok(Input::new(Case { id: new_id(), rules_as_of, ..case.clone() }, halt_of(system)));
+    }
     let registered = system.map(|registered| &registered.system);
     let mut jurisdictions = request.jurisdictions.clone();
     // What a caller says adds to what is registered, and can't take a law away.
     jurisdictions.extend(registered.into_iter().flat_map(|system| system.jurisdictions.iter().cloned()));
     let context = Context { system: system.map(|registered| &*registered.json), caller: request.context.as_deref() };
-    let halt = system.filter(|registered| registered.stopped).map(|registered| Halt {
-        system: registered.system.id.clone(),
-        since: registered.system.stopped.as_ref().map_or(registered.system.updated_at, |stop| stop.since),
-    });
     let occurred_at = request.occurred_at.unwrap_or(request.received);
     let case = Case {
         id: new_id(),
@@ -142,7 +159,7 @@ fn enrich(request: &Request, system: Option<&Registered>) -> Result<Input, Probl
         payload: request.payload.clone(),
         context: serde_json::value::to_raw_value(&context).map_err(Problem::internal)?,
     };
-    Ok(Input::new(case, halt))
+    Ok(Input::new(case, halt_of(system)))
 }
 
 /// A `UUIDv7` of now.
@@ -165,6 +182,7 @@ fn identity(request: &Request, input: &Input) -> Identity {
         body_hash: request.idempotency.as_ref().map(|promise| promise.body_hash),
         trace_id: request.trace_id.clone(),
         data_subject: request.data_subject.clone(),
+        re_evaluates: request.anew.as_ref().map(|anew| anew.link.clone()),
     }
 }
 
@@ -193,6 +211,12 @@ fn facts(record: &Record) -> DecisionFacts {
             .collect(),
         engine: record.engine.config,
         kill_switch: record.outcome.kill_switch,
+        re_evaluates: record.identity.re_evaluates.as_ref().map(|link| ReEvaluationFact {
+            id: link.id.clone(),
+            seq: link.seq,
+            entry_hash: link.entry_hash,
+            reason: link.reason.as_str().to_owned(),
+        }),
     }
 }
 

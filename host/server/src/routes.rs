@@ -3,6 +3,7 @@
 pub(crate) mod decisions;
 pub(crate) mod enforce;
 pub(crate) mod erasures;
+pub(crate) mod explaining;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod ops;
@@ -28,6 +29,9 @@ pub(crate) fn all(app: SharedApp) -> Router {
         .route("/decisions/{id}", get(decisions::show))
         .route("/decisions/{id}/receipt", get(decisions::receipt))
         .route("/decisions/{id}/replay", post(decisions::replay))
+        .route("/decisions/{id}/explanation", get(explaining::explanation))
+        .route("/decisions/{id}/compare/{other}", get(explaining::comparison))
+        .route("/decisions/{id}/re-evaluate", post(explaining::re_evaluate))
         .route("/enforce", post(enforce::enforce))
         .route("/systems", post(systems::create).get(systems::list))
         .route("/systems/{id}", get(systems::show).put(systems::change))

@@ -1,8 +1,9 @@
 //! How a decision is shown.
 
-use assize_kernel::{Layer, NamedFinding, Outcome, PlannedEffect, Record, Run, Skipped, Thresholds};
+use assize_kernel::{Layer, NamedFinding, Outcome, PlannedEffect, ReEvaluates, Record, Run, Skipped, Thresholds};
 use assize_ledger::{Digest, Receipt, Timestamp};
 use assize_sandbox::contract::Verdict;
+use assize_store::ReEvaluationRow;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -87,6 +88,17 @@ struct TimesView {
     rules_as_of: Timestamp,
 }
 
+/// A later decision that rules the same case anew.
+#[derive(Serialize)]
+struct LaterView {
+    id: String,
+    verdict: String,
+    /// Why the case was ruled anew.
+    reason: String,
+    time: Timestamp,
+    ledger: Place,
+}
+
 /// A decision.
 #[derive(Serialize)]
 pub(crate) struct DecisionView<'a> {
@@ -107,6 +119,12 @@ pub(crate) struct DecisionView<'a> {
     kind: &'a str,
     times: TimesView,
     ledger: Place,
+    /// The earlier decision on the same case, where this one rules it anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    re_evaluates: Option<&'a ReEvaluates>,
+    /// Later decisions that rule this one's case anew, oldest first; where one decision is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    re_evaluated_by: Option<Vec<LaterView>>,
     /// The exact record, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     record: Option<&'a RawValue>,
@@ -144,6 +162,8 @@ impl<'a> DecisionView<'a> {
                 rules_as_of: record.times.rules_as_of,
             },
             ledger,
+            re_evaluates: record.identity.re_evaluates.as_ref(),
+            re_evaluated_by: None,
             record: None,
             input: None,
             receipt: None,
@@ -160,6 +180,17 @@ impl<'a> DecisionView<'a> {
 
     pub(crate) fn with_receipt(self, receipt: Option<Receipt>) -> Self {
         Self { receipt, ..self }
+    }
+
+    pub(crate) fn re_evaluated_by(self, later: Vec<ReEvaluationRow>) -> Self {
+        let view = |row: ReEvaluationRow| LaterView {
+            id: row.id,
+            verdict: row.verdict,
+            reason: row.reason,
+            time: row.time,
+            ledger: Place { seq: row.seq, entry_hash: row.entry_hash },
+        };
+        Self { re_evaluated_by: Some(later.into_iter().map(view).collect()), ..self }
     }
 
     pub(crate) fn with_bytes(self, record: &'a RawValue, input: Option<&'a RawValue>) -> Self {

@@ -13,7 +13,7 @@
 //!
 //! | key | fields |
 //! |---|---|
-//! | `identity` | `id`, `tenant`, `system`, `environment`, `kind`, `idempotency_key`, `body_hash`, `data_subject` |
+//! | `identity` | `id`, `tenant`, `system`, `environment`, `kind`, `idempotency_key`, `body_hash`, `data_subject`, `re_evaluates` (as in the facts, and more) |
 //! | `times` | `received`, `decided`, `occurred_at`, `rules_as_of` (RFC 3339) |
 //! | `plugins[]` | `package`, `version`, `digest`, `status` |
 //! | `policy` | `snapshot` |
@@ -44,8 +44,8 @@ pub use error::StoreError;
 pub use read::Reader;
 pub use rows::{
     ActivationEvent, ActivationRow, CheckpointRow, DecisionFilter, DecisionRow, EffectRow, EntryRow, HeadRow, KeyRow,
-    LogKeyRow, PackageRow, Page, PastDecision, Payloads, PolicyRow, RetentionRow, SealedRow, SimulationRow, StampRow,
-    StoredDecision, SystemRow,
+    LogKeyRow, PackageRow, Page, PastDecision, Payloads, PolicyRow, ReEvaluationRow, RetentionRow, SealedRow,
+    SimulationRow, StampRow, StoredDecision, SystemRow,
 };
 pub use store::{Announced, Options, Store};
 pub use verify::{Progress, VerifyOptions};

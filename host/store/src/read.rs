@@ -3,14 +3,14 @@
 use std::fmt;
 use std::path::Path;
 
-use assize_ledger::{Digest, Entry, Salt, Timestamp};
+use assize_ledger::{DecisionFacts, Digest, Entry, EntryRef, Salt, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use crate::db::{FromCell, On, Pool, Query, Row, Scalar, Value, int, query, query_scalar, storage};
 use crate::rows::{
     ActivationEvent, ActivationRow, DecisionFilter, DecisionRow, EffectRow, EntryRow, HeadRow, KeyRow, PackageRow,
-    Page, PastDecision, Payloads, PolicyRow, RetentionRow, SealedRow, SimulationRow, StampRow, StoredDecision,
-    SystemRow,
+    Page, PastDecision, Payloads, PolicyRow, ReEvaluationRow, RetentionRow, SealedRow, SimulationRow, StampRow,
+    StoredDecision, SystemRow,
 };
 use crate::{StoreError, postgres, sqlite};
 
@@ -146,6 +146,41 @@ impl Reader {
         let query = values.into_iter().fold(query_scalar(AssertSqlSafe(sql)), Scalar::bind);
         let count: i64 = query.fetch_one(&self.pool).await.map_err(storage("counting decisions"))?;
         Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// Later decisions that rule this one's case anew, oldest first, by the facts of their entries: they stay known when
+    /// their records are erased.
+    ///
+    /// No row of this decision says that there are any, since it never changes. They are found among the tenant's later
+    /// decisions by what both have in common, which is their case but for its id and the day of its rules.
+    pub async fn re_evaluations(&self, row: &DecisionRow) -> Result<Vec<ReEvaluationRow>, StoreError> {
+        let sql = "SELECT d.id, d.seq, e.hash, d.verdict, e.bytes FROM decisions d JOIN entries e ON e.seq = d.seq \
+            WHERE d.tenant = ? AND d.seq > ? AND d.occurred_at = ? AND d.environment = ? AND d.kind = ? ORDER BY d.seq";
+        let query = query(sql)
+            .bind(row.tenant.as_str())
+            .bind(int(row.seq))
+            .bind(int(row.occurred_at.as_millis()))
+            .bind(row.environment.as_str())
+            .bind(row.kind.as_str());
+        let rows = query.fetch_all(&self.pool).await.map_err(storage("looking for re-evaluations"))?;
+        let mut found = Vec::new();
+        for candidate in &rows {
+            let columns = Columns(candidate, "decision");
+            let bytes: &[u8] = columns.get(4)?;
+            let entry = EntryRef::decode(bytes).map_err(|error| columns.corrupt(&error))?;
+            let facts: DecisionFacts = serde_json::from_slice(entry.facts).map_err(|error| columns.corrupt(&error))?;
+            if let Some(link) = facts.re_evaluates.filter(|link| link.id == row.id) {
+                found.push(ReEvaluationRow {
+                    id: columns.get(0)?,
+                    seq: columns.count(1)?,
+                    entry_hash: columns.digest(2)?,
+                    verdict: columns.get(3)?,
+                    reason: link.reason,
+                    time: entry.time,
+                });
+            }
+        }
+        Ok(found)
     }
 
     /// The decision that an idempotency key stands for, with the hash of the body it was used with.

@@ -98,6 +98,23 @@ pub struct PastDecision {
     pub record: Option<Vec<u8>>,
 }
 
+/// A later decision that rules a case anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReEvaluationRow {
+    /// The later decision.
+    pub id: String,
+    /// Its entry.
+    pub seq: u64,
+    /// Its entry's hash.
+    pub entry_hash: Digest,
+    /// What it came to.
+    pub verdict: String,
+    /// Why the case was ruled anew.
+    pub reason: String,
+    /// When it was recorded.
+    pub time: Timestamp,
+}
+
 /// A planned effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EffectRow {

@@ -177,6 +177,7 @@ proptest! {
         let identity = Identity {
             id: input.case().id.clone(), tenant: "tests".to_owned(), system: None, environment: "production".to_owned(),
             kind: "prompt".to_owned(), idempotency_key: None, body_hash: None, trace_id: None, data_subject: None,
+            re_evaluates: None,
         };
         let record = Record::of(identity, moment, moment, SANDBOX.id().clone(), &snapshot, &input, live);
         let Clocks { occurred_at, .. } = record.times;

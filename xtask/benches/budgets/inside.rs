@@ -319,6 +319,7 @@ fn draft(n: u64) -> DecisionDraft {
             plugins: Vec::new(),
             engine: Digest::ZERO,
             kill_switch: false,
+            re_evaluates: None,
         },
         kind: "prompt".to_owned(),
         received_at: now,

@@ -51,7 +51,7 @@ pub(crate) struct CaseBody {
 }
 
 /// Longer words than these are no identifiers.
-const LONGEST_WORD: usize = 256;
+pub(super) const LONGEST_WORD: usize = 256;
 
 fn word(field: &str, text: &str) -> Result<(), Problem> {
     if text.is_empty() || text.len() > LONGEST_WORD || text.chars().any(char::is_control) {
@@ -111,40 +111,52 @@ pub(crate) async fn create(
         idempotency: promise(&headers, &body.bytes)?,
         trace_id: trace_id(&headers),
         received,
+        anew: None,
     };
     let wants_receipt = prefers_receipt(&headers);
     if let Some(known) = known(&app, &request).await? {
         let receipt = receipt_of(&app, &known, wants_receipt).await?;
-        return answer(&known, StatusCode::OK, false, receipt);
+        return answer(&known, StatusCode::OK, receipt);
     }
+    match judged_or_known(&app, request, wants_receipt).await? {
+        Ok(answer) => Ok(answer),
+        Err(known) => {
+            let receipt = receipt_of(&app, &known, wants_receipt).await?;
+            answer(&known, StatusCode::OK, receipt)
+        }
+    }
+}
+
+/// Judges and records. The answer, or what the same request came to when it was judged a moment before.
+pub(super) async fn judged_or_known(
+    app: &App,
+    request: Request,
+    wants_receipt: bool,
+) -> Result<Result<Response, StoredDecision>, Problem> {
     let tenant = request.tenant.clone();
-    match judge(&app, request).await? {
+    match judge(app, request).await? {
         Decided::New(record, place) => {
             let receipt = if wants_receipt {
-                let stored = stored(&app, Some(&tenant), &record.identity.id).await?;
-                receipt_of(&app, &stored, true).await?
+                let stored = stored(app, Some(&tenant), &record.identity.id).await?;
+                receipt_of(app, &stored, true).await?
             } else {
                 None
             };
             let view = DecisionView::new(&record, place).with_receipt(receipt);
             let location = format!("/v1/decisions/{}", record.identity.id);
-            Ok((StatusCode::CREATED, [(header::LOCATION, location)], view).into_response())
+            Ok(Ok((StatusCode::CREATED, [(header::LOCATION, location)], view).into_response()))
         }
-        Decided::Before(id) => {
-            let stored = stored(&app, Some(&tenant), &id).await?;
-            let receipt = receipt_of(&app, &stored, wants_receipt).await?;
-            answer(&stored, StatusCode::OK, false, receipt)
-        }
+        Decided::Before(id) => Ok(Err(stored(app, Some(&tenant), &id).await?)),
     }
 }
 
 /// Whether the caller asks for the receipt at once (`Prefer: receipt`, RFC 7240).
-fn prefers_receipt(headers: &HeaderMap) -> bool {
+pub(super) fn prefers_receipt(headers: &HeaderMap) -> bool {
     let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     preferences.flat_map(|value| value.split(',')).any(|preference| preference.trim().eq_ignore_ascii_case("receipt"))
 }
 
-async fn receipt_of(app: &App, stored: &StoredDecision, wanted: bool) -> Result<Option<Receipt>, Problem> {
+pub(super) async fn receipt_of(app: &App, stored: &StoredDecision, wanted: bool) -> Result<Option<Receipt>, Problem> {
     if !wanted {
         return Ok(None);
     }
@@ -170,7 +182,7 @@ pub(super) fn environment(field: &str, text: &str) -> Result<Environment, Proble
     parsed(field, text)
 }
 
-fn moment(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
+pub(super) fn moment(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
     text.map(|text| parsed(field, text)).transpose()
 }
 
@@ -221,24 +233,14 @@ pub(super) fn record(stored: &StoredDecision) -> Result<Record, Problem> {
     serde_json::from_slice(bytes).map_err(|error| Problem::internal(format!("the record can't be read: {error}")))
 }
 
-fn answer(
+pub(super) fn answer(
     stored: &StoredDecision,
     status: StatusCode,
-    whole: bool,
     receipt: Option<Receipt>,
 ) -> Result<Response, Problem> {
     let record = record(stored)?;
     let place = Place { seq: stored.row.seq, entry_hash: stored.row.entry_hash };
-    let view = DecisionView::new(&record, place).with_receipt(receipt);
-    if !whole {
-        return Ok((status, view).into_response());
-    }
-    let exact = |bytes: &Option<Vec<u8>>| -> Result<Option<Box<RawValue>>, Problem> {
-        bytes.as_deref().map(|bytes| serde_json::from_slice(bytes).map_err(Problem::internal)).transpose()
-    };
-    let (record_bytes, input) = (exact(&stored.record)?, exact(&stored.input)?);
-    let Some(record_bytes) = record_bytes else { return Ok((status, view).into_response()) };
-    Ok((status, view.with_bytes(&record_bytes, input.as_deref())).into_response())
+    Ok((status, DecisionView::new(&record, place).with_receipt(receipt)).into_response())
 }
 
 /// One decision with its exact record and input.
@@ -250,7 +252,17 @@ pub(crate) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     caller.must_be(&[Role::App, Role::Dev, Role::Auditor])?;
-    answer(&stored(&app, caller.sees(), &id).await?, StatusCode::OK, true, None)
+    let stored = stored(&app, caller.sees(), &id).await?;
+    let record = record(&stored)?;
+    let place = Place { seq: stored.row.seq, entry_hash: stored.row.entry_hash };
+    let exact = |bytes: &Option<Vec<u8>>| -> Result<Option<Box<RawValue>>, Problem> {
+        bytes.as_deref().map(|bytes| serde_json::from_slice(bytes).map_err(Problem::internal)).transpose()
+    };
+    let (record_bytes, input) = (exact(&stored.record)?, exact(&stored.input)?);
+    let later = app.store.re_evaluations(&stored.row).await?;
+    let view = DecisionView::new(&record, place).re_evaluated_by(later);
+    let Some(record_bytes) = record_bytes else { return Ok(view.into_response()) };
+    Ok(view.with_bytes(&record_bytes, input.as_deref()).into_response())
 }
 
 /// Which decisions.

@@ -78,6 +78,7 @@ pub(crate) async fn enforce(
         idempotency: decisions::promise(&headers, &body.bytes)?,
         trace_id: decisions::trace_id(&headers),
         received: Timestamp::now(),
+        anew: None,
     };
     let tenant = request.tenant.clone();
     let known = match decisions::known(&app, &request).await? {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use assize_ledger::{DecisionFacts, Digest, EntryRef, Fault, Faults, Timestamp};
+use assize_ledger::{DecisionFacts, Digest, EntryRef, Fault, Faults, ReEvaluationFact, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -63,6 +63,9 @@ struct Identity<'a> {
     body_hash: Option<Digest>,
     #[serde(default, borrow)]
     data_subject: Option<Cow<'a, str>>,
+    /// Its note and who asked for it stand in the record alone.
+    #[serde(default)]
+    re_evaluates: Option<ReEvaluationFact>,
 }
 
 #[derive(Deserialize)]
@@ -223,6 +226,16 @@ fn against_facts(seq: u64, entry: &EntryRef<'_>, facts: &DecisionFacts, record: 
     faults.compare(name, "record.outcome.risk.score", &outcome.risk.score, &facts.risk_score);
     faults.compare(name, "record.outcome.risk.confidence", &outcome.risk.confidence, &facts.confidence);
     faults.compare(name, "record.outcome.kill_switch", &outcome.kill_switch, &facts.kill_switch);
+    if identity.re_evaluates != facts.re_evaluates {
+        let text = |link: &Option<ReEvaluationFact>| match link {
+            Some(ReEvaluationFact { id, seq, entry_hash, reason }) => {
+                format!("decision {id}, entry {seq} with the hash {entry_hash}, for {reason}")
+            }
+            None => "nothing".to_owned(),
+        };
+        let (found, expected) = (text(&identity.re_evaluates), text(&facts.re_evaluates));
+        faults.push(Fault::new(seq, name.1, "record.identity.re_evaluates", found, expected));
+    }
     faults.compare(name, "record.plugins", &plugins.len(), &facts.plugins.len());
     for (n, (found, expected)) in plugins.iter().zip(&facts.plugins).enumerate() {
         let texts = [

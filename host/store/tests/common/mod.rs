@@ -55,6 +55,7 @@ pub(crate) fn build(tenant: &str, n: u64, key: bool, effects: u64) -> DecisionDr
         }],
         engine: Digest::of(b"engine"),
         kill_switch: n.is_multiple_of(11),
+        re_evaluates: None,
     };
     let effects: Vec<EffectDraft> = (0..effects)
         .map(|effect| EffectDraft {
