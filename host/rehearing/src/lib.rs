@@ -1,12 +1,15 @@
-//! Past cases, judged again: what was in force when, replay, simulation.
+//! Past cases, judged again: what was in force when, replay, simulation; and one case in a bundle, to be
+//! judged again by whoever holds it.
 //!
 //! Rows come from the store, judging is `assize_kernel::decide` as it is live, and nothing here writes: history is read only.
 //! HTTP, jobs and files are the server's and the command line's.
 
 mod archive;
+mod bundle;
 mod replay;
 mod world;
 
 pub use archive::{Archive, ArchiveError};
+pub use bundle::{Heard, MakeError, Part, Rehearing, make_bundle, rehear};
 pub use replay::{Replay, ReplayError, Replays, State as ReplayState, Unreplayable};
 pub use world::{Published, Ruling, Scope, State, World};

@@ -254,7 +254,8 @@ impl<'a> Checking<'a> {
             plugin.digest == Some(published) && read.entry.subject == format!("{}@{version}", plugin.package)
         });
         let ours = facts.tenant.is_none() || facts.tenant.as_ref() == decision.map(|decision| &decision.tenant);
-        let again = self.report.published.iter().any(|other| other.subject == read.entry.subject);
+        let same = |other: &Publication| other.subject == read.entry.subject && other.digest == published;
+        let again = self.report.published.iter().any(same);
         if !part || !ours || again {
             let found = format!("{} with digest {published}", read.entry.subject);
             self.fault(read.name(), "subject", found, "a plugin that took part in the decision, each once");
@@ -360,7 +361,8 @@ impl<'a> Checking<'a> {
         let ran = report.facts.iter().flat_map(|facts| &facts.plugins).filter(|plugin| plugin.digest.is_some());
         for plugin in ran {
             let subject = format!("{}@{}", plugin.package, plugin.version.as_deref().unwrap_or_default());
-            if !report.published.iter().any(|published| published.subject == subject) {
+            let same = |other: &Publication| other.subject == subject && Some(other.digest) == plugin.digest;
+            if !report.published.iter().any(same) {
                 let note = format!("no entry in the bundle shows who published {subject}");
                 if !notes.contains(&note) {
                     notes.push(note);
