@@ -17,7 +17,7 @@ use crate::routes::{decisions, enforce, erasures, keys, ledger, ops, plugins, po
             check and try again. Errors are problem details after RFC 9457."
     ),
     paths(
-        decisions::create, decisions::list, decisions::show, decisions::replay, decisions::receipt,
+        decisions::create, decisions::list, decisions::show, decisions::replay, decisions::receipt, decisions::bundle,
         enforce::enforce,
         systems::create, systems::list, systems::show, systems::change, systems::stop, systems::resume,
         plugins::publish, plugins::list, plugins::versions, plugins::show, plugins::by_digest, plugins::component,
