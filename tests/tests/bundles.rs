@@ -11,7 +11,7 @@ use assize_ledger::{Bundle, BundleCheck, Digest};
 use assize_rehearing::rehear;
 use assize_sandbox::{Sandbox, SandboxConfig};
 use assize_tests::{
-    Authority, Client, Dice, Output, Server, Setup, agent, answer, assize, binary, policy, rounds, rule, ruling,
+    Authority, Client, Dice, Output, Server, Setup, agent, answer, assize, binary, guest, policy, rounds, rule, ruling,
 };
 use serde_json::{Value, json};
 
@@ -219,6 +219,7 @@ fn an_erased_decision_is_proven_and_not_judged_again() {
 #[test]
 fn plugins_that_failed_fail_again_and_a_stopped_system_needs_none() {
     let server = Server::with_guests();
+    server.admin().publish_and_activate(&guest("clock"));
     let tenant = server.tenant();
     let trap = json!({ "do": "trap" });
     let failing = json!({ "do": "fail" });
@@ -233,9 +234,10 @@ fn plugins_that_failed_fail_again_and_a_stopped_system_needs_none() {
             agent("fails", &failing),
             rule("rules", &ruling("warn", "TOLD")),
             rule("breaks", &trap),
-            json!({ "name": "absent", "plugin": "test/nowhere" }),
+            json!({ "name": "absent", "plugin": "test/clock" }),
         ]),
     );
+    server.admin().post("/v1/plugins/test/clock/1.0.0/deactivate", &json!({ "reason": "test" })).expect(200);
     let decision = tenant.decide(None, "production", "Hello");
     assert_eq!(decision["plugins"].as_array().unwrap().len(), 7, "{decision}");
     let folder = tempfile::tempdir().unwrap();
