@@ -22,6 +22,7 @@ fn requests(id: &str) -> Vec<Case> {
         get("/v1/decisions", &["dev", "auditor", "app"]),
         get(&format!("/v1/decisions/{id}"), &["dev", "auditor", "app"]),
         ("POST", format!("/v1/decisions/{id}/replay"), Some(json!({})), &["dev", "auditor"]),
+        get(&format!("/v1/decisions/{id}/bundle"), &["dev", "auditor"]),
         get("/v1/systems/bot", &["dev", "auditor", "app"]),
         get("/v1/ledger/entries", &["auditor"]),
         get("/v1/policies/tenant", &["dev", "auditor"]),
@@ -103,6 +104,7 @@ fn another_tenants_ids_are_not_found() {
     let stranger = server.tenant();
     stranger.get(&format!("/v1/decisions/{id}")).problem(404);
     stranger.post(&format!("/v1/decisions/{id}/replay"), &json!({})).problem(404);
+    stranger.get(&format!("/v1/decisions/{id}/bundle")).problem(404);
     stranger.get("/v1/systems/bot").problem(404);
     let stop = json!({ "operational_status": "emergency_stop", "reason": "x", "operator_id": "eve" });
     stranger.put("/v1/systems/bot/emergency-stop", &stop).problem(404);

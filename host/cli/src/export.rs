@@ -102,7 +102,11 @@ fn free(out: &Path, force: bool) -> anyhow::Result<()> {
 }
 
 /// Writes a file that appears under its name once it is whole.
-fn write_to(out: &Path, force: bool, write: impl FnOnce(&mut File) -> anyhow::Result<()>) -> anyhow::Result<()> {
+pub(crate) fn write_to(
+    out: &Path,
+    force: bool,
+    write: impl FnOnce(&mut File) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     free(out, force)?;
     let mut part = out.as_os_str().to_owned();
     part.push(".part");
@@ -114,7 +118,7 @@ fn write_to(out: &Path, force: bool, write: impl FnOnce(&mut File) -> anyhow::Re
         anyhow::Ok(fs::rename(&part, out)?)
     };
     written().map_err(|error| {
-        // What came so far is no export.
+        // What came so far is not the whole file.
         let _ = fs::remove_file(&part);
         error.context(format!("{} was not written", out.display()))
     })

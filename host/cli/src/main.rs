@@ -1,12 +1,14 @@
 //! The `assize` binary: a server, and everything that people and scripts ask of it.
 //!
-//! One file a command group. Commands that work on a server go through [`client`]; `ledger`, `replay`, `explain` and `compare` also work on a
-//! data directory, beside a running server or without one; `plugin pack`, `plugin inspect` and `evaluate` need neither.
+//! One file a command group. Commands that work on a server go through [`client`]; `ledger`, `replay`, `simulate`, `in-force`,
+//! `explain`, `compare` and `bundle create` also work on a data directory, beside a running server or without one;
+//! `plugin pack`, `plugin inspect`, `evaluate` and `bundle verify` need neither.
 //!
 //! Exit codes: 0 fine, 1 a check failed or a request was refused, 2 usage.
 
 #![allow(clippy::doc_markdown, reason = "these comments are the help texts that people read in a terminal")]
 
+mod bundle;
 mod client;
 mod compare;
 mod decide;
@@ -79,6 +81,9 @@ enum Command {
     Ledger(ledger::Command),
     /// Write a part of the ledger to a file that can be checked without a server
     Export(export::Arguments),
+    /// One decision in one file, to be checked and judged again by whoever holds it
+    #[command(subcommand)]
+    Bundle(bundle::Command),
     /// Erase inputs and records, with the legal basis; their entries and proofs stay
     Erase(erase::Erase),
     /// Show or change how long inputs and records are kept
@@ -139,6 +144,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Ended> {
         Command::System(command) => system::run(command, &connection, json),
         Command::Ledger(command) => ledger::run(command, &connection, json),
         Command::Export(arguments) => export::run(&arguments, &connection, json),
+        Command::Bundle(command) => bundle::run(command, &connection, json),
         Command::Erase(arguments) => erase::erase(&arguments, &connection, json),
         Command::Retention(arguments) => erase::retention(&arguments, &connection, json),
         Command::Replay(arguments) => replay::run(&arguments, &connection, json),

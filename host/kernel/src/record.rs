@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use assize_ledger::{Digest, Timestamp};
+use assize_ledger::{DecisionFacts, Digest, PluginFact, ReEvaluationFact, Timestamp};
 use assize_registry::EffectKind;
 use assize_sandbox::EngineId;
 use assize_sandbox::contract::Verdict;
@@ -201,6 +201,40 @@ impl Record {
         let mut bytes = Vec::with_capacity(USUAL_BYTES);
         serde_json::to_writer(&mut bytes, self)?;
         Ok(bytes)
+    }
+
+    /// What stays readable for ever; no personal data.
+    pub fn facts(&self) -> DecisionFacts {
+        DecisionFacts {
+            tenant: self.identity.tenant.clone(),
+            system: self.identity.system.clone(),
+            environment: self.identity.environment.clone(),
+            verdict: self.outcome.verdict.as_str().to_owned(),
+            reason: self.outcome.reason.clone(),
+            risk_score: self.outcome.risk.score,
+            confidence: self.outcome.risk.confidence,
+            occurred_at: self.times.occurred_at,
+            rules_as_of: self.times.rules_as_of,
+            snapshot: self.policy.snapshot,
+            plugins: self
+                .plugins
+                .iter()
+                .map(|run| PluginFact {
+                    package: run.package.to_string(),
+                    version: run.version.as_ref().map(ToString::to_string),
+                    digest: run.digest,
+                    status: run.status.as_str().to_owned(),
+                })
+                .collect(),
+            engine: self.engine.config,
+            kill_switch: self.outcome.kill_switch,
+            re_evaluates: self.identity.re_evaluates.as_ref().map(|link| ReEvaluationFact {
+                id: link.id.clone(),
+                seq: link.seq,
+                entry_hash: link.entry_hash,
+                reason: link.reason.as_str().to_owned(),
+            }),
+        }
     }
 
     /// Puts a judgment on record.

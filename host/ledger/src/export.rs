@@ -1,7 +1,7 @@
 //! Exports: a part of a log in one file, with everything that is needed to check it (`docs/export-format.md`).
 
 mod content;
-mod items;
+mod kind;
 mod lines;
 mod report;
 mod targets;
@@ -16,13 +16,12 @@ pub use self::targets::Targets;
 pub use self::verify::verify_export;
 pub use self::write::ExportWriter;
 use crate::Digest;
+use crate::items::Form;
 
 /// The value of [`ExportHeader::format`], and the first line of the manifest.
 pub const EXPORT_FORMAT: &str = "assize.dev/export/v1";
-/// What the content of every export begins with.
-const MAGIC: [u8; 8] = *b"ASSIZE\0X";
-/// The version that this crate writes.
-const VERSION: u16 = 1;
+/// How an export's file is told from others. Exports are as long as their part of the log.
+const FORM: Form = Form { magic: *b"ASSIZE\0X", window_log: 27, longest: u64::MAX };
 
 /// Which part of which log an export holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,14 +55,14 @@ pub enum PayloadKind {
 }
 
 impl PayloadKind {
-    const fn byte(self) -> u8 {
+    pub(crate) const fn byte(self) -> u8 {
         match self {
             Self::Input => 1,
             Self::Record => 2,
         }
     }
 
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Input => "input",
             Self::Record => "record",

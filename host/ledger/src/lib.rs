@@ -4,11 +4,13 @@
 //! the [facts](DecisionFacts) in it; the hash chain and Merkle tree over them ([`Head`], [`tree`]); the salted
 //! [`Commitment`]s that keep personal data out of them; [proofs](proof) of inclusion and consistency; signed [`Note`]s, the
 //! [`Checkpoint`]s in them and the [`Keyring`] of a log; what an authority says about when ([`timestamp`]) and what a
-//! witness saw ([`AddCheckpoint`]); exports ([`ExportWriter`]); and the check of all that ([`Verifier`],
-//! [`verify_export`]). The exact bytes are described in `docs/ledger-format.md` and `docs/export-format.md`.
+//! witness saw ([`AddCheckpoint`]); exports ([`ExportWriter`]) and case bundles ([`Bundle`]); and the check of
+//! all that ([`Verifier`], [`verify_export`], [`Bundle::verify`]). The exact bytes are described in `docs/ledger-format.md`,
+//! `docs/export-format.md` and `docs/bundle-format.md`.
 //!
 //! Here is no WebAssembly, no HTTP and no database: an auditor's verifier needs this crate alone.
 
+mod bundle;
 mod chain;
 mod checkpoint;
 mod commitment;
@@ -16,6 +18,7 @@ mod digest;
 mod entry;
 mod export;
 mod facts;
+mod items;
 mod key;
 mod keyring;
 mod kind;
@@ -28,6 +31,10 @@ pub mod tree;
 mod verify;
 mod witness;
 
+pub use bundle::{
+    BUNDLE_FORMAT, Bundle, BundleCheck, BundleHeader, BundleReport, Confirmed, EarlierCheckpoint, Erasure, MAX_BUNDLE,
+    ProvenEntry, Publication,
+};
 pub use chain::{Draft, Head, Sealed};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use commitment::{Commitment, Salt};

@@ -25,6 +25,15 @@ pub enum State {
 }
 
 impl State {
+    /// What a comparison comes to.
+    pub(crate) const fn of(comparison: &Comparison) -> Self {
+        match (comparison.identical, comparison.aborted.is_empty()) {
+            (true, _) => Self::Identical,
+            (false, true) => Self::Different,
+            (false, false) => Self::Inconclusive,
+        }
+    }
+
     /// As it is written.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -103,11 +112,7 @@ impl Archive {
         let judged = decide(&snapshot, &Arc::new(input)).await;
         let judged = judged.map_err(|error| unreadable("the input")(error.to_string()))?;
         let comparison = compare(&record, &judged, self.sandbox().id());
-        let state = match (comparison.identical, comparison.aborted.is_empty()) {
-            (true, _) => State::Identical,
-            (false, true) => State::Different,
-            (false, false) => State::Inconclusive,
-        };
+        let state = State::of(&comparison);
         let verdict = record.outcome.verdict.to_string();
         let (id, seq, comparison) = (row.id.clone(), row.seq, Some(comparison));
         Ok(Replay { id, seq, verdict, state, why: None, comparison })
@@ -192,7 +197,7 @@ fn impossible(past: &PastDecision, why: &Unreplayable) -> Replay {
 
 /// The components that took part, and those of actions that weren't asked for the verdict alone: another verdict would ask
 /// them. A plugin that was missing then stays away, so that its binding fails again, as it did.
-fn needed(record: &Record, snapshot: &Snapshot) -> Vec<Digest> {
+pub(crate) fn needed(record: &Record, snapshot: &Snapshot) -> Vec<Digest> {
     let ran = record.plugins.iter().filter(|run| run.status != RunStatus::Missing).filter_map(|run| run.digest);
     let waiting = record.skipped.iter().filter(|skipped| skipped.reason == WhySkipped::OtherVerdict);
     let of_waiting = waiting.filter_map(|skipped| {

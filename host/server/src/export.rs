@@ -182,9 +182,9 @@ async fn send(
             if let Some(checkpoint) =
                 checkpoints.next_if(|checkpoint| checkpoint.size == next && checkpoint.size != size)
             {
-                out.checkpoint(&with_cosignatures(store, checkpoint.size, &checkpoint.note).await?)?;
+                out.checkpoint(&store.with_cosignatures(checkpoint.size, &checkpoint.note).await?)?;
             } else if next == size {
-                out.checkpoint(&with_cosignatures(store, size, note.as_bytes()).await?)?;
+                out.checkpoint(&store.with_cosignatures(size, note.as_bytes()).await?)?;
             }
         }
         if next != end {
@@ -194,7 +194,7 @@ async fn send(
     }
     out.rest(&store.roots(nodes(to..size)).await?)?;
     if to < size {
-        out.checkpoint(&with_cosignatures(store, size, note.as_bytes()).await?)?;
+        out.checkpoint(&store.with_cosignatures(size, note.as_bytes()).await?)?;
     }
     for Introduction { row, .. } in keys {
         // A key is the whole host's: in a tenant's export its entry isn't shown.
@@ -231,15 +231,6 @@ async fn erasures(
         }
     }
     Ok(())
-}
-
-async fn with_cosignatures(store: &Reader, size: u64, note: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let mut note = note.to_vec();
-    for (_, line) in store.cosignatures(size).await? {
-        note.extend_from_slice(line.as_bytes());
-        note.push(b'\n');
-    }
-    Ok(note)
 }
 
 fn nodes(leaves: std::ops::Range<u64>) -> Vec<std::ops::Range<u64>> {

@@ -20,7 +20,7 @@ use crate::routes::{
     ),
     paths(
         decisions::create, decisions::list, decisions::show, decisions::replay, decisions::receipt,
-        explaining::explanation, explaining::comparison, explaining::re_evaluate,
+        explaining::explanation, explaining::comparison, explaining::re_evaluate, decisions::bundle,
         enforce::enforce,
         systems::create, systems::list, systems::show, systems::change, systems::stop, systems::resume,
         plugins::publish, plugins::list, plugins::versions, plugins::show, plugins::by_digest, plugins::component,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use assize_kernel::{Environment, Halt, Identity, Input, ReEvaluates, Record, decide, with_unions};
-use assize_ledger::{DecisionFacts, PluginFact, ReEvaluationFact, Timestamp};
+use assize_ledger::Timestamp;
 use assize_sandbox::contract::Case;
 use assize_store::{DecisionDraft, EffectDraft, Idempotency, Outcome, StoreError};
 use serde::Serialize;
@@ -88,7 +88,7 @@ pub(crate) async fn judge(app: &App, request: Request) -> Result<Decided, Proble
         let record = Record::of(identity, request.received, decided, engine, &snapshot, &input, judged);
         let draft = DecisionDraft {
             id: record.identity.id.clone(),
-            facts: facts(&record),
+            facts: record.facts(),
             kind: record.identity.kind.clone(),
             received_at: request.received,
             decided_at: decided,
@@ -183,40 +183,6 @@ fn identity(request: &Request, input: &Input) -> Identity {
         trace_id: request.trace_id.clone(),
         data_subject: request.data_subject.clone(),
         re_evaluates: request.anew.as_ref().map(|anew| anew.link.clone()),
-    }
-}
-
-/// What stays readable for ever; no personal data.
-fn facts(record: &Record) -> DecisionFacts {
-    DecisionFacts {
-        tenant: record.identity.tenant.clone(),
-        system: record.identity.system.clone(),
-        environment: record.identity.environment.clone(),
-        verdict: record.outcome.verdict.as_str().to_owned(),
-        reason: record.outcome.reason.clone(),
-        risk_score: record.outcome.risk.score,
-        confidence: record.outcome.risk.confidence,
-        occurred_at: record.times.occurred_at,
-        rules_as_of: record.times.rules_as_of,
-        snapshot: record.policy.snapshot,
-        plugins: record
-            .plugins
-            .iter()
-            .map(|run| PluginFact {
-                package: run.package.to_string(),
-                version: run.version.as_ref().map(ToString::to_string),
-                digest: run.digest,
-                status: run.status.as_str().to_owned(),
-            })
-            .collect(),
-        engine: record.engine.config,
-        kill_switch: record.outcome.kill_switch,
-        re_evaluates: record.identity.re_evaluates.as_ref().map(|link| ReEvaluationFact {
-            id: link.id.clone(),
-            seq: link.seq,
-            entry_hash: link.entry_hash,
-            reason: link.reason.as_str().to_owned(),
-        }),
     }
 }
 

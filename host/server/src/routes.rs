@@ -28,6 +28,7 @@ pub(crate) fn all(app: SharedApp) -> Router {
         .route("/decisions", post(decisions::create).get(decisions::list))
         .route("/decisions/{id}", get(decisions::show))
         .route("/decisions/{id}/receipt", get(decisions::receipt))
+        .route("/decisions/{id}/bundle", get(decisions::bundle))
         .route("/decisions/{id}/replay", post(decisions::replay))
         .route("/decisions/{id}/explanation", get(explaining::explanation))
         .route("/decisions/{id}/compare/{other}", get(explaining::comparison))

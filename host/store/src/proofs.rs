@@ -41,6 +41,30 @@ impl Reader {
         rows.iter().map(line).collect()
     }
 
+    /// A checkpoint's note with the lines of those who signed it beside the log.
+    pub async fn with_cosignatures(&self, size: u64, note: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let mut note = note.to_vec();
+        for (_, line) in self.cosignatures(size).await? {
+            note.extend_from_slice(line.as_bytes());
+            note.push(b'\n');
+        }
+        Ok(note)
+    }
+
+    /// The smallest and the largest checkpoint of more than `seq` entries, and of no more than `size`, that each witness
+    /// signed.
+    pub async fn cosigned_between(&self, seq: u64, size: u64) -> Result<Vec<(u64, u64)>, StoreError> {
+        let failed = storage("reading cosignatures");
+        let sql =
+            "SELECT min(size), max(size) FROM cosignatures WHERE size > ? AND size <= ? GROUP BY key ORDER BY key";
+        let rows = query(sql).bind(int(seq)).bind(int(size)).fetch_all(&self.pool).await.map_err(&failed)?;
+        let size = |row: &Row, at| -> Result<u64, StoreError> {
+            let size: i64 = row.try_get(at).map_err(&failed)?;
+            Ok(u64::try_from(size).unwrap_or_default())
+        };
+        rows.iter().map(|row| Ok((size(row, 0)?, size(row, 1)?))).collect()
+    }
+
     /// The largest checkpoint that a witness with this key signed; 0 for none.
     pub async fn cosigned_by(&self, key: &str) -> Result<u64, StoreError> {
         let query = query_scalar("SELECT max(size) FROM cosignatures WHERE key = ?").bind(key);

@@ -472,17 +472,15 @@ impl Reader {
     pub async fn stamps(&self) -> Result<Vec<StampRow>, StoreError> {
         let sql = "SELECT authority, size, gen_time, token, at, seq FROM stamps ORDER BY seq";
         let rows = query(sql).fetch_all(&self.pool).await.map_err(storage("listing time stamps"))?;
-        let stamp = |row: &Row| {
-            let row = Columns(row, "time stamp");
-            Ok(StampRow {
-                authority: row.get(0)?,
-                size: row.count(1)?,
-                gen_time: row.time(2)?,
-                token: row.get(3)?,
-                at: row.time(4)?,
-                seq: row.count(5)?,
-            })
-        };
+        rows.iter().map(stamp).collect()
+    }
+
+    /// Of each authority the first and the last time stamp over a checkpoint of more than `seq` entries, oldest first.
+    pub async fn stamps_over(&self, seq: u64) -> Result<Vec<StampRow>, StoreError> {
+        let sql = "SELECT authority, size, gen_time, token, at, seq FROM stamps WHERE seq IN \
+            (SELECT min(seq) FROM stamps WHERE size > ?1 GROUP BY authority UNION \
+            SELECT max(seq) FROM stamps WHERE size > ?1 GROUP BY authority) ORDER BY seq";
+        let rows = query(sql).bind(int(seq)).fetch_all(&self.pool).await.map_err(storage("listing time stamps"))?;
         rows.iter().map(stamp).collect()
     }
 }
@@ -581,6 +579,18 @@ fn effect(row: &Row) -> Result<EffectRow, StoreError> {
     let row = Columns(row, "effect");
     let n = u32::try_from(row.count(0)?).map_err(|error| row.corrupt(&error))?;
     Ok(EffectRow { n, binding: row.get(1)?, kind: row.get(2)?, body: row.get(3)?, state: row.get(4)? })
+}
+
+fn stamp(row: &Row) -> Result<StampRow, StoreError> {
+    let row = Columns(row, "time stamp");
+    Ok(StampRow {
+        authority: row.get(0)?,
+        size: row.count(1)?,
+        gen_time: row.time(2)?,
+        token: row.get(3)?,
+        at: row.time(4)?,
+        seq: row.count(5)?,
+    })
 }
 
 fn policy(row: &Row) -> Result<PolicyRow, StoreError> {

@@ -2,39 +2,22 @@
 
 use std::io::Read;
 
-use super::items::{Item, Items, Kind};
-use super::{EXPORT_FORMAT, ExportHeader, MAGIC, VERSION};
+use super::kind::Kind;
+use super::{EXPORT_FORMAT, ExportHeader, FORM};
 use crate::Digest;
+use crate::items::{self, Content, Kind as _};
 
 /// Why a file can't be read on.
 pub(super) type Stop = String;
 
-/// What is read of a file, item by item.
-pub(super) type Content<R> = std::io::BufReader<zstd::Decoder<'static, std::io::BufReader<R>>>;
+/// An export's item.
+pub(super) type Item = items::Item<Kind>;
+/// An export's items.
+pub(super) type Items<R> = items::Items<R, Kind>;
 
 /// Begins to read a file: its items follow.
 pub(super) fn open<R: Read>(input: R) -> Result<Items<Content<R>>, Stop> {
-    let decoder = zstd::Decoder::new(input).map_err(|error| format!("not a zstd file: {error}"))?.single_frame();
-    let mut items = Items::new(std::io::BufReader::with_capacity(1 << 17, decoder));
-    let magic: [u8; 8] = items.array("magic")?;
-    if magic != MAGIC {
-        return Err(format!("magic: found {}, expected {}", hex::encode(magic), hex::encode(MAGIC)));
-    }
-    let version = u16::from_be_bytes(items.array("version")?);
-    if version != VERSION {
-        return Err(format!("version: found {version}, expected {VERSION}"));
-    }
-    Ok(items)
-}
-
-/// Whether anything follows the frame.
-pub(super) fn trailing<R: Read>(decoder: Content<R>) -> Result<(), Stop> {
-    let mut rest = decoder.into_inner().finish();
-    match rest.read(&mut [0]) {
-        Ok(0) => Ok(()),
-        Ok(_) => Err("bytes after the zstd frame".into()),
-        Err(error) => Err(format!("after the zstd frame: {error}")),
-    }
+    items::open(input, FORM)
 }
 
 pub(super) fn read_header(item: Option<Item>) -> Result<ExportHeader, Stop> {

@@ -4,8 +4,8 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::content::open;
-use super::items::{Item, Items, Kind};
+use super::content::{Item, Items, open};
+use super::kind::Kind;
 use crate::{DecisionFacts, Digest, Entry, EntryKind, Note, Timestamp, entry_hash};
 
 /// A decision, in BTV-7's words.

@@ -5,9 +5,10 @@ mod entries;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
-use super::content::{Stop, hashes, number, open, read_header, trailing};
-use super::items::{Item, Items, Kind};
+use super::content::{Item, Items, Stop, hashes, number, open, read_header};
+use super::kind::Kind;
 use super::{ExportCheck, ExportHeader, ExportReport, PayloadKind, Targets, manifest};
+use crate::items::{Kind as _, trailing};
 use crate::proof::verify_inclusion;
 use crate::timestamp::Trust;
 use crate::tree::full_nodes;

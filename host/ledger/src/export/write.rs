@@ -2,33 +2,23 @@
 
 use std::io::{self, Write};
 
-use sha2::{Digest as _, Sha256};
-
-use super::items::Kind;
-use super::{ExportHeader, MAGIC, PayloadKind, VERSION, manifest};
+use super::kind::Kind;
+use super::{ExportHeader, FORM, PayloadKind, manifest};
+use crate::items::{ItemWriter, joined};
 use crate::{Digest, Note, Salt, SignerKey};
-
-/// How hard it is compressed: fast, and as small as matters for JSON.
-const LEVEL: i32 = 3;
 
 /// Writes the items of an export, which the caller gives in the order of the format.
 pub struct ExportWriter<W: Write> {
-    out: zstd::Encoder<'static, W>,
-    hash: Sha256,
+    out: ItemWriter<W, Kind>,
     header: ExportHeader,
 }
 
 impl<W: Write> ExportWriter<W> {
     /// Begins a file.
     pub fn new(out: W, header: ExportHeader) -> io::Result<Self> {
-        let mut encoder = zstd::Encoder::new(out, LEVEL)?;
-        encoder.include_checksum(true)?;
-        let mut writer = Self { out: encoder, hash: Sha256::new(), header };
-        writer.raw(&MAGIC)?;
-        writer.raw(&VERSION.to_be_bytes())?;
-        let json = serde_json::to_vec(&writer.header)?;
-        writer.item(Kind::Header, &[&json])?;
-        Ok(writer)
+        let mut out = ItemWriter::new(out, FORM)?;
+        out.item(Kind::Header, &[&serde_json::to_vec(&header)?])?;
+        Ok(Self { out, header })
     }
 
     /// Where the file goes: what is compressed so far may be taken from there.
@@ -43,7 +33,7 @@ impl<W: Write> ExportWriter<W> {
 
     /// The tree before the first entry.
     pub fn peaks(&mut self, peaks: &[Digest]) -> io::Result<()> {
-        self.hashes(Kind::Peaks, peaks)
+        self.item(Kind::Peaks, &[&joined(peaks)])
     }
 
     /// An entry's exact bytes.
@@ -68,15 +58,14 @@ impl<W: Write> ExportWriter<W> {
 
     /// The tree after the last entry.
     pub fn rest(&mut self, nodes: &[Digest]) -> io::Result<()> {
-        self.hashes(Kind::Rest, nodes)
+        self.item(Kind::Rest, &[&joined(nodes)])
     }
 
     /// An entry outside the range, with its proof of inclusion.
     pub fn extra(&mut self, seq: u64, proof: &[Digest], bytes: &[u8]) -> io::Result<()> {
-        let hashes: Vec<u8> = proof.iter().flat_map(|hash| *hash.as_bytes()).collect();
         // A proof has at most 64 hashes.
         let count = u16::try_from(proof.len()).unwrap_or(u16::MAX);
-        self.item(Kind::Extra, &[&seq.to_be_bytes(), &count.to_be_bytes(), &hashes, bytes])
+        self.item(Kind::Extra, &[&seq.to_be_bytes(), &count.to_be_bytes(), &joined(proof), bytes])
     }
 
     /// A time stamp over the checkpoint of `size` entries.
@@ -87,27 +76,14 @@ impl<W: Write> ExportWriter<W> {
 
     /// Signs the whole, and ends the file.
     pub fn finish(mut self, key: &SignerKey) -> io::Result<W> {
-        let hash = Digest::from_bytes(self.hash.clone().finalize().into());
+        let hash = self.out.hash();
         let mut note = Note::new(manifest(&self.header, &hash)).map_err(io::Error::other)?;
         note.sign(key);
         self.item(Kind::Manifest, &[note.to_string().as_bytes()])?;
         self.out.finish()
     }
 
-    fn hashes(&mut self, kind: Kind, hashes: &[Digest]) -> io::Result<()> {
-        let bytes: Vec<u8> = hashes.iter().flat_map(|hash| *hash.as_bytes()).collect();
-        self.item(kind, &[&bytes])
-    }
-
     fn item(&mut self, kind: Kind, parts: &[&[u8]]) -> io::Result<()> {
-        let length: usize = parts.iter().map(|part| part.len()).sum();
-        self.raw(&[kind.byte()])?;
-        self.raw(&(length as u64).to_be_bytes())?;
-        parts.iter().try_for_each(|part| self.raw(part))
-    }
-
-    fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.hash.update(bytes);
-        self.out.write_all(bytes)
+        self.out.item(kind, parts)
     }
 }

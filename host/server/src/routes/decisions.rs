@@ -2,7 +2,7 @@
 
 use assize_kernel::{Environment, Record};
 use assize_ledger::{Digest, Receipt, Timestamp};
-use assize_rehearing::{ReplayError, Unreplayable};
+use assize_rehearing::{MakeError, ReplayError, Unreplayable, make_bundle};
 use assize_store::{DecisionFilter, DecisionRow, Idempotency, StoredDecision};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -176,6 +176,40 @@ pub(crate) async fn receipt(
     caller.must_be(&[Role::App, Role::Dev, Role::Auditor])?;
     let stored = stored(&app, caller.sees(), &id).await?;
     Ok(Json(app.signer.receipt(stored.row.seq, &stored.entry).await?).into_response())
+}
+
+/// One decision in one file, with everything that is needed to check it and to judge it again: `assize bundle verify` does both
+/// without us.
+#[utoipa::path(get, path = "/v1/decisions/{id}/bundle", tag = "decisions", params(("id" = String, Path)),
+    responses((status = 200, description = "A file after docs/bundle-format.md", content_type = "application/zstd"),
+        (status = 404, body = Problem)))]
+pub(crate) async fn bundle(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    caller.must_be(&[Role::Auditor, Role::Dev])?;
+    let made = match make_bundle(&app.store, caller.sees(), &id).await {
+        // A checkpoint is signed for it, as for a receipt.
+        Err(MakeError::NotCovered { needed, .. }) => {
+            app.signer.covering(needed).await?;
+            make_bundle(&app.store, caller.sees(), &id).await
+        }
+        made => made,
+    };
+    let bundle = made.map_err(|error| match error {
+        MakeError::NotFound(id) => Problem::not_found(format!("decision {id}")),
+        MakeError::Store(error) => error.into(),
+        error => Problem::internal(error),
+    })?;
+    // Compressing megabytes isn't for a thread that serves.
+    let written = tokio::task::spawn_blocking(move || bundle.write(Vec::new())).await.map_err(Problem::internal)?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/zstd"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"decision.bundle\""),
+        (header::CACHE_CONTROL, "private, no-cache"),
+    ];
+    Ok((headers, written.map_err(Problem::internal)?).into_response())
 }
 
 pub(super) fn environment(field: &str, text: &str) -> Result<Environment, Problem> {

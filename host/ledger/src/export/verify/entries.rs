@@ -1,8 +1,8 @@
 //! The entries of an export, and what they bind.
 
 use super::Check;
-use crate::export::content::{Stop, number};
-use crate::export::items::{Item, Kind};
+use crate::export::content::{Item, Stop, number};
+use crate::export::kind::Kind;
 use crate::export::{PayloadKind, Targets};
 use crate::{AdministrativeFacts, Commitment, CommonFacts, Digest, EntryKind, EntryRef, Salt, TimeRange, entry_hash};
 

@@ -1,0 +1,255 @@
+//! Judging again from a bundle alone.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use assize_kernel::{Candidate, Comparison, Difference, Input, Judged, Layer, Record, Run, Snapshot, compare, decide};
+use assize_ledger::{Bundle, BundleReport, DecisionFacts, Digest, Fault, Faults, PayloadKind, PluginFact};
+use assize_registry::{Manifest, inspect};
+use assize_sandbox::{Plugin, Sandbox};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::replay::{State, needed};
+
+/// Compiling a component that takes longer is no plugin that a host ever took.
+const COMPILING: Duration = Duration::from_mins(2);
+
+/// What judging again from a bundle came to.
+#[derive(Debug, Serialize)]
+pub struct Rehearing {
+    /// In a word.
+    pub state: State,
+    /// Why it couldn't be judged again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// What the two have in common, and what not.
+    #[serde(flatten)]
+    pub comparison: Option<Comparison>,
+    /// Where the bundle contradicts itself.
+    pub faults: Faults,
+    /// The policies that were merged, from global to system.
+    pub layers: Vec<Layer>,
+    /// Every plugin that took part, in the order of the entry.
+    #[serde(skip)]
+    pub parts: Vec<Part>,
+    /// The case and its record; none where they were erased, or can't be read.
+    #[serde(skip)]
+    pub heard: Option<Heard>,
+}
+
+/// A plugin that took part.
+#[derive(Debug)]
+pub struct Part {
+    /// As the entry has it.
+    pub fact: PluginFact,
+    /// As the snapshot has it: when it is in force, and where it applies.
+    pub candidate: Option<Candidate>,
+    /// What the component says of itself.
+    pub manifest: Option<Manifest>,
+}
+
+/// A case with its record.
+pub struct Heard {
+    /// What came in.
+    pub input: Arc<Input>,
+    /// What was recorded.
+    pub record: Record,
+}
+
+impl std::fmt::Debug for Heard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Heard({})", self.record.identity.id)
+    }
+}
+
+/// Why it goes no further.
+type Stop = String;
+
+/// Judges the case of a bundle again: its snapshot, its input, its components, the same `decide`. Call it for a bundle whose
+/// proofs hold: what isn't bound by the entry isn't looked at here.
+pub async fn rehear(bundle: &Bundle, report: &BundleReport, sandbox: &Sandbox) -> Rehearing {
+    let mut rehearing = Rehearing {
+        state: State::Impossible,
+        why: None,
+        comparison: None,
+        faults: Faults::default(),
+        layers: Vec::new(),
+        parts: Vec::new(),
+        heard: None,
+    };
+    let judged = match &report.facts {
+        Some(facts) => rehearing.judge(bundle, facts, sandbox).await,
+        None => Err("the decision's entry can't be read".to_owned()),
+    };
+    if let Err(why) = judged {
+        rehearing.why = Some(why);
+    }
+    if !rehearing.faults.is_empty() {
+        rehearing.state = State::Impossible;
+        rehearing.why.get_or_insert_with(|| "the bundle contradicts itself".to_owned());
+    }
+    rehearing
+}
+
+impl Rehearing {
+    /// Whether the judgment came out the same, from a bundle without contradictions.
+    pub fn is_identical(&self) -> bool {
+        self.state == State::Identical && self.faults.is_empty()
+    }
+
+    fn fault(&mut self, record: impl Display, field: &str, found: impl Display, expected: impl Display) {
+        self.faults.push(Fault::new(None, record, field, found, expected));
+    }
+
+    async fn judge(&mut self, bundle: &Bundle, facts: &DecisionFacts, sandbox: &Sandbox) -> Result<(), Stop> {
+        let bytes: Arc<[u8]> = bundle.snapshot.as_slice().into();
+        let bare = Snapshot::from_bytes(Arc::clone(&bytes), |_| None);
+        let bare = bare.map_err(|error| format!("the snapshot can't be read: {error}"))?;
+        self.layers = bare.layers().to_vec();
+        self.parts = facts.plugins.iter().map(|fact| part(fact, &bare)).collect();
+
+        let (input, record) = (bundle.payload(PayloadKind::Input), bundle.payload(PayloadKind::Record));
+        let (Some(input), Some(record)) = (input, record) else {
+            if let Some((digest, _)) = bundle.components.first() {
+                self.fault(format_args!("component {digest}"), "use", "a component", "none: nothing is left to judge");
+            }
+            return Err("input and record were erased: what is left can be proven, but not judged again".into());
+        };
+        let record: Record =
+            serde_json::from_slice(record).map_err(|error| format!("the record can't be read: {error}"))?;
+        let input = Input::from_bytes(input).map_err(|error| format!("the input can't be read: {error}"))?;
+        let input = Arc::new(input);
+        self.agree(facts, &record, &input);
+        let needed: BTreeSet<Digest> = needed(&record, &bare).into_iter().collect();
+        self.components(bundle, &needed);
+        let layers_differ = json(&record.policy.layers) != json(&self.layers);
+        if layers_differ {
+            self.fault("record", "policy.layers", json(&record.policy.layers), json(&self.layers));
+        }
+        self.heard = Some(Heard { input: Arc::clone(&input), record });
+        if !self.faults.is_empty() {
+            return Ok(());
+        }
+
+        let mut plugins = HashMap::new();
+        for digest in needed {
+            let component = bundle.component(&digest).unwrap_or_default();
+            let (plugin, manifest) = load(component, digest, sandbox).await?;
+            for part in self.parts.iter_mut().filter(|part| part.fact.digest == Some(digest)) {
+                part.manifest = Some(manifest.clone());
+            }
+            plugins.insert(digest, plugin);
+        }
+        let snapshot = Snapshot::from_bytes(bytes, |digest| plugins.get(&digest).cloned());
+        let snapshot = Arc::new(snapshot.map_err(|error| format!("the snapshot can't be read: {error}"))?);
+        let judged = decide(&snapshot, &input).await.map_err(|error| format!("the input can't be judged: {error}"))?;
+        let Some(Heard { record, .. }) = &self.heard else { return Ok(()) };
+        let mut comparison = compare(record, &judged, sandbox.id());
+        let more = beyond(record, &judged);
+        comparison.identical &= more.is_empty();
+        comparison.differences.extend(more);
+        self.state = State::of(&comparison);
+        self.comparison = Some(comparison);
+        Ok(())
+    }
+
+    /// Entry, record and input tell of one decision.
+    fn agree(&mut self, facts: &DecisionFacts, record: &Record, input: &Input) {
+        self.same("record", &record.facts(), "facts", facts);
+        let (case, identity) = (input.case(), &record.identity);
+        let of_case = [
+            ("id", Some(&case.id), Some(&identity.id)),
+            ("tenant", Some(&case.tenant), Some(&identity.tenant)),
+            ("system", case.system.as_ref(), identity.system.as_ref()),
+            ("environment", Some(&case.environment), Some(&identity.environment)),
+            ("kind", Some(&case.kind), Some(&identity.kind)),
+        ];
+        for (field, found, expected) in of_case {
+            if found != expected {
+                let text = |value: Option<&String>| value.map_or("none", String::as_str).to_owned();
+                self.fault("input", &format!("case.{field}"), text(found), text(expected));
+            }
+        }
+        let times = [
+            ("occurred_at", case.occurred_at, record.times.occurred_at),
+            ("rules_as_of", case.rules_as_of, record.times.rules_as_of),
+        ];
+        for (field, found, expected) in times {
+            if found != expected {
+                self.fault("input", &format!("case.{field}"), found, expected);
+            }
+        }
+    }
+
+    /// Compares two documents, field by field.
+    fn same(&mut self, record: &str, found: &impl Serialize, field: &str, expected: &impl Serialize) {
+        let (Value::Object(found), Value::Object(expected)) = (json(found), json(expected)) else { return };
+        for (key, expected) in &expected {
+            let found = found.get(key).unwrap_or(&Value::Null);
+            if found != expected {
+                self.fault(record, &format!("{field}.{key}"), found, format_args!("{expected} (by the entry)"));
+            }
+        }
+    }
+
+    /// Exactly the components that judging needs: one more would be one that nobody looks at.
+    fn components(&mut self, bundle: &Bundle, needed: &BTreeSet<Digest>) {
+        let held: BTreeSet<Digest> = bundle.components.iter().map(|(digest, _)| *digest).collect();
+        for digest in needed.difference(&held) {
+            self.fault(format_args!("component {digest}"), "bytes", "nothing", "the component that judged");
+        }
+        for digest in held.difference(needed) {
+            self.fault(format_args!("component {digest}"), "use", "a component", "none: judging doesn't ask it");
+        }
+    }
+}
+
+fn part(fact: &PluginFact, snapshot: &Snapshot) -> Part {
+    let candidates = snapshot.bindings().iter().filter(|bound| bound.binding.plugin.to_string() == fact.package);
+    let candidate = candidates
+        .flat_map(|bound| &bound.candidates)
+        .find(|candidate| Some(candidate.digest) == fact.digest && Some(candidate.version.to_string()) == fact.version);
+    Part { fact: fact.clone(), candidate: candidate.cloned(), manifest: None }
+}
+
+/// Inspects and compiles a component, as when it was published.
+async fn load(bytes: &[u8], digest: Digest, sandbox: &Sandbox) -> Result<(Arc<Plugin>, Manifest), Stop> {
+    let unfit = |error: String| format!("component {digest} can't be run here: {error}");
+    let package = inspect(bytes).map_err(|error| unfit(error.to_string()))?;
+    let plugin = sandbox.load_bounded(bytes.into(), COMPILING).await.map_err(|error| unfit(error.to_string()))?;
+    Ok((Arc::new(plugin), package.manifest))
+}
+
+/// What the kernel's comparison leaves out because it follows from what it compares, or names no more than it: here the record
+/// comes from a stranger, and every word of it is shown to people.
+fn beyond(record: &Record, again: &Judged) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    let mut differ = |field: String, recorded: Value, replayed: Value| {
+        if recorded != replayed {
+            let (recorded, replayed) = (recorded.to_string(), replayed.to_string());
+            differences.push(Difference { field, recorded, replayed });
+        }
+    };
+    let outcome = &record.outcome;
+    differ("outcome.thresholds".into(), json(&outcome.thresholds), json(&again.thresholds));
+    differ("outcome.risk.scorecards".into(), json(&outcome.risk.scorecards), json(&again.scorecards));
+    for (then, now) in record.plugins.iter().zip(&again.runs) {
+        let field = |name: &str| format!("plugins[{}].{name}", then.binding);
+        differ(field("layer"), json(&then.layer), json(&now.layer));
+        differ(field("package"), json(&then.package), json(&now.package));
+        differ(field("version"), json(&then.version), json(&now.version));
+        differ(field("kind"), json(&then.kind), json(&now.kind));
+        differ(field("weight"), json(&then.weight), json(&now.weight));
+        // As text: the hash is over it.
+        let output = |run: &Run| Value::from(run.output.as_ref().map(|output| output.get().to_owned()));
+        differ(field("output"), output(then), output(now));
+    }
+    differences
+}
+
+fn json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
