@@ -22,7 +22,6 @@ pub use self::cases::{CaseError, CaseFile, Mapping};
 pub use self::report::{Covered, Report};
 pub use self::run::{Simulation, State};
 pub use self::tally::{Confusion, Flip, Matrix, PluginCount, Tally, Truth};
-pub use self::worlds::Trial;
 use crate::archive::ArchiveError;
 
 /// What a simulation swaps, and over which cases.

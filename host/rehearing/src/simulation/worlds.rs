@@ -16,7 +16,7 @@ use crate::world::{Ruling, Scope, World, candidate};
 
 /// A case that waits to be judged.
 #[derive(Debug)]
-pub enum Trial {
+pub(super) enum Trial {
     /// A past decision.
     Past(Box<PastDecision>),
     /// A line of a file of cases, counted from 1.
