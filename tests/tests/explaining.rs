@@ -314,7 +314,7 @@ fn a_case_is_ruled_anew_by_what_is_in_force_now_and_the_old_ruling_stays() {
     tenant.get(&format!("/v1/decisions/{}", id(&second))).problem(410);
     let entries = tenant.get("/v1/ledger/entries?limit=1000").expect(200).to_string();
     assert!(!entries.contains("File 12/2026"));
-    assert_eq!(server.admin().get("/v1/ledger/verify").expect(200)["faults"], json!([]));
+    assert_eq!(server.admin().get("/v1/ledger/verify").expect(200)["faults"]["count"], 0);
 }
 
 #[test]
