@@ -152,7 +152,8 @@ fn a_threshold_a_weight_a_setting_or_a_binding_is_found_by_trying() {
         // The whole policy was tried, too.
         let trials = compared["trials"].as_array().unwrap();
         assert!(trials.iter().any(|trial| trial["with"] == json!(["policy"]) && trial["like"] == "other"));
-        let told = text(&trials[0], "sentence");
+        let own = |trial: &&Value| trial["case_of"] == "one" && trial["with"] == json!([aspect]);
+        let told = text(trials.iter().find(own).unwrap(), "sentence");
         assert!(told.contains("the first would also have been blocked"), "{told}");
     }
     // Neither alone: 0.75 of 5.0 is 3.75, half of 7.0 is 3.5, and both together 5.25.
