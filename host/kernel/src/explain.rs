@@ -467,8 +467,8 @@ impl Telling<'_> {
     fn summary(&self, score: &ScoreAccount, rules: &[Applied], failures: &[Failed]) -> String {
         let outcome = &self.record.outcome;
         let Some(reason) = outcome.reasons.first() else {
-            let ruled = if rules.is_empty() { "no rule applied" } else { "no rule that applied demanded more" };
-            return format!("Allowed, because {ruled} and {}.", lowered(&score.sentence));
+            let heard = if rules.is_empty() { "no rule applied" } else { "no rule that applied demanded more" };
+            return format!("Allowed, because {heard} and {}.", lowered(&score.sentence));
         };
         let of_layer = reason.layer.as_deref().map(|layer| format!(" in the policy {layer}")).unwrap_or_default();
         let why = match reason.source {

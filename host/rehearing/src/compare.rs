@@ -445,7 +445,10 @@ fn summary(compared: &Compared, basis: Option<Basis>) -> String {
         text.push_str(&format!(" By trying, {together} ({}).", words(&contrast.aspects())));
         return text;
     }
-    let made: Vec<String> = decisive.iter().map(|decisive| made(decisive, compared)).collect();
+    // What is only needed adds nothing where something is enough; both are listed.
+    let any_enough = decisive.iter().any(|decisive| decisive.enough);
+    let told = decisive.iter().filter(|decisive| decisive.enough || !any_enough);
+    let made: Vec<String> = told.map(|decisive| made(decisive, compared)).collect();
     text.push_str(&format!(" What made the difference: {}.", made.join("; ")));
     let telling = trials.iter().find(|trial| {
         let shows = |decisive: &Decisive| decisive.enough && decisive.aspects == trial.with;

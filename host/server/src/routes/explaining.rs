@@ -53,7 +53,9 @@ pub(crate) async fn comparison(
 fn problem(error: ReplayError) -> Problem {
     match error {
         ReplayError::NotFound(id) => Problem::not_found(format!("decision {id}")),
-        ReplayError::Impossible(error @ Unreplayable::Erased { .. }) => Problem::gone(error),
+        ReplayError::Impossible(Unreplayable::Erased { id, what }) => Problem::gone(format!(
+            "the {what} of decision {id} was erased, so there is nothing left to explain; its entry and receipt are still there"
+        )),
         ReplayError::Store(error) => error.into(),
         error => Problem::internal(error),
     }
