@@ -391,7 +391,7 @@ fn proven(source: &Source<'_>) -> Section {
         );
     }
     if source.outcome == Outcome::Verified {
-        list.push("The same plugins, policies and input give this result, and no other.".to_owned());
+        list.push("These plugins, policies and this input, run again here, gave the recorded result.".to_owned());
     }
     for published in &report.published {
         let by = published.tenant.as_ref().map_or_else(|| "the host".to_owned(), |tenant| format!("tenant {tenant}"));

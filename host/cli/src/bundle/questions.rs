@@ -66,13 +66,13 @@ fn valid_today(source: &Source<'_>) -> String {
 
 fn biased(source: &Source<'_>) -> String {
     let again = match source.outcome {
-        Outcome::Verified => "judging again here gave the same, so nothing but the input in this file decided",
-        _ => "here it wasn't judged again with the same result",
+        Outcome::Verified => "Judging again here gave the same, so nothing outside this file decided.",
+        _ => "Here it wasn't judged again with the same result.",
     };
     format!(
-        "One case can't show that. What it shows: the plugins saw the input in this file and nothing else, they have no \
-         clock, no network and no memory of other cases, and {again}. Bias shows over many cases: the host can judge all past \
-         ones again, and its agents can be measured on labelled ones."
+        "One case can't show that. What can be said: plugins get the input, their settings and what others before them \
+         answered, and have no network, no clock of their own and no memory of other cases. {again} Bias shows over many cases: \
+         the host can judge all past ones again, and its agents can be measured on labelled ones."
     )
 }
 
@@ -87,9 +87,14 @@ fn political(source: &Source<'_>) -> String {
         list.dedup();
     }
     let or_none = |list: Vec<String>| if list.is_empty() { "none named".to_owned() } else { list.join("; ") };
+    if source.rehearing.heard.is_none() {
+        return "No evidence can answer for intentions. The components could be examined, and aren't in this file, since the \
+                input was erased; the host keeps them under the digests above."
+            .to_owned();
+    }
     format!(
         "No evidence can answer for intentions. What can be examined: the norms that the plugins name ({}), their authors \
-         ({}), and the components themselves, which are in this file and were fixed before the case came in.",
+         ({}), and the components themselves, which are in this file.",
         or_none(norms),
         or_none(authors)
     )
@@ -97,8 +102,8 @@ fn political(source: &Source<'_>) -> String {
 
 fn similar_case(source: &Source<'_>) -> String {
     format!(
-        "Because its input, its policies or its plugin versions were others: the same ones give the same result, to the bit. A \
-         bundle of the other case shows which: compare the snapshot (here {}), the plugin versions and the findings.",
+        "Because its input, its policies or its plugin versions were others: the same ones give the same result, unless \
+         the wall clock ended a call. A bundle of the other case shows which: compare the snapshot (here {}), the plugin versions and the findings.",
         source.facts.snapshot
     )
 }
