@@ -19,6 +19,7 @@ mod replay;
 mod risk;
 mod run;
 mod snapshot;
+mod trial;
 
 pub use binding::{Binding, BindingError};
 pub use decide::{Judged, NamedFinding, decide};
@@ -33,3 +34,4 @@ pub use replay::{Comparison, Difference, OutputPair, compare};
 pub use risk::{Scorecard, Weighed, weigh};
 pub use run::{Run, RunStatus, Skipped, WhySkipped};
 pub use snapshot::{Bound, Candidate, Snapshot, SnapshotError};
+pub use trial::{Mode, NoTrial, TrialError};

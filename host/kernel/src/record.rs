@@ -112,7 +112,7 @@ pub struct Record {
     pub policy: PolicyRecord,
     /// What it came to.
     pub outcome: Outcome,
-    /// Every plugin that was asked.
+    /// Every plugin that was asked; see [`Run::counted`].
     pub plugins: Vec<Run>,
     /// Every binding that doesn't apply.
     pub skipped: Vec<Skipped>,

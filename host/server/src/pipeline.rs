@@ -189,6 +189,7 @@ fn facts(record: &Record) -> DecisionFacts {
                 version: run.version.as_ref().map(ToString::to_string),
                 digest: run.digest,
                 status: run.status.as_str().to_owned(),
+                counted: run.counted,
             })
             .collect(),
         engine: record.engine.config,
