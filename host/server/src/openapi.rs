@@ -7,7 +7,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::SharedApp;
 use crate::problem::Problem;
-use crate::routes::{decisions, enforce, erasures, keys, ledger, ops, plugins, policies, proofs, systems};
+use crate::routes::{decisions, enforce, erasures, keys, ledger, ops, plugins, policies, proofs, systems, trials};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -22,7 +22,8 @@ use crate::routes::{decisions, enforce, erasures, keys, ledger, ops, plugins, po
         systems::create, systems::list, systems::show, systems::change, systems::stop, systems::resume,
         plugins::publish, plugins::list, plugins::versions, plugins::show, plugins::by_digest, plugins::component,
         plugins::activate, plugins::deactivate, plugins::yank,
-        policies::show, policies::put, ledger::entries, ledger::verify, ledger::export, erasures::create, erasures::show, erasures::put, proofs::checkpoint, proofs::keys, proofs::rotate, proofs::inclusion,
+        policies::show, policies::put, trials::list, trials::promote, trials::roll_back,
+        ledger::entries, ledger::verify, ledger::export, erasures::create, erasures::show, erasures::put, proofs::checkpoint, proofs::keys, proofs::rotate, proofs::inclusion,
         proofs::consistency,
         keys::create, keys::list, keys::revoke, keys::me, ops::healthz, ops::readyz, ops::metrics,
     ),

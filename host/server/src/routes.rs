@@ -10,6 +10,7 @@ pub(crate) mod plugins;
 pub(crate) mod policies;
 pub(crate) mod proofs;
 pub(crate) mod systems;
+pub(crate) mod trials;
 
 use axum::Router;
 use axum::http::{Method, Uri};
@@ -41,6 +42,9 @@ pub(crate) fn all(app: SharedApp) -> Router {
         .route("/plugins/{namespace}/{name}/{version}/deactivate", post(plugins::deactivate))
         .route("/plugins/{namespace}/{name}/{version}/yank", post(plugins::yank))
         .route("/policies/{scope}", get(policies::show).put(policies::put))
+        .route("/policies/{scope}/trials", get(trials::list))
+        .route("/policies/{scope}/trials/{binding}/promote", post(trials::promote))
+        .route("/policies/{scope}/trials/{binding}/roll-back", post(trials::roll_back))
         .route("/ledger/entries", get(ledger::entries))
         .route("/ledger/verify", get(ledger::verify))
         .route("/ledger/export", get(ledger::export))
