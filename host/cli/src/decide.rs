@@ -219,6 +219,7 @@ struct Plugin {
     version: Option<String>,
     digest: Option<String>,
     kind: Option<String>,
+    counted: Option<bool>,
     status: String,
     error: Option<String>,
     fuel: u64,
@@ -290,10 +291,13 @@ pub(crate) fn show(decision: &Decision, is_new: bool) -> anyhow::Result<()> {
 
     let mut table = output::table(["binding", "plugin", "version", "digest", "kind", "status", "fuel", "µs"]);
     for plugin in &decision.plugins {
-        let status = match &plugin.error {
+        let mut status = match &plugin.error {
             Some(error) => format!("{}: {error}", plugin.status),
             None => plugin.status.clone(),
         };
+        if plugin.counted == Some(false) {
+            status.push_str(" (doesn't count)");
+        }
         let text = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), clean);
         table.add_row([
             clean(&plugin.binding),

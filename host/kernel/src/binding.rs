@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::policy::FailurePolicy;
+use crate::trial::Mode;
 
 /// "Run this plugin, for this scope, with these settings and weight."
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,6 +32,13 @@ pub struct Binding {
     /// What the verdict is at least, should the plugin give no answer. Default: the policy's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<FailurePolicy>,
+    /// Whether its answers count. Default: live, they do.
+    #[serde(default, skip_serializing_if = "Mode::is_live")]
+    pub mode: Mode,
+    /// The live binding of the same policy that this one is a candidate for: what it is compared with, and what doesn't
+    /// count in a canary's share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<String>,
     /// For the plugin.
     #[serde(default = "no_settings")]
     pub settings: Box<RawValue>,

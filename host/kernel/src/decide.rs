@@ -14,6 +14,7 @@ use crate::record::PlannedEffect;
 use crate::risk::{Scorecard, Weighed, weigh};
 use crate::run::{Run, RunStatus, Skipped, WhySkipped};
 use crate::snapshot::{Bound, Candidate, Snapshot};
+use crate::trial;
 use crate::{Environment, UnknownEnvironment};
 
 /// A finding, and who made it.
@@ -43,17 +44,20 @@ pub struct Judged {
     pub thresholds: Thresholds,
     /// Whether the kill switch decided; then no plugin ran.
     pub kill_switch: bool,
-    /// Every plugin that was asked, in the order of agents, rules, actions.
+    /// Every plugin that was asked, in the order of agents, rules, actions; those that don't count stand among them.
     pub runs: Vec<Run>,
     /// Every binding that doesn't apply.
     pub skipped: Vec<Skipped>,
-    /// Of agents and rules, in the order of the runs.
+    /// Of agents and rules that count, in the order of the runs.
     pub findings: Vec<NamedFinding>,
-    /// Planned; nothing has happened.
+    /// Planned by actions that count; nothing has happened.
     pub effects: Vec<PlannedEffect>,
 }
 
 /// Judges a case: kill switch, risk agents, weighted risk, rules in force, strictest verdict, planned effects.
+///
+/// Bindings on trial are asked like all others, and what they say is on record. Whether it counts is settled before anybody is
+/// asked: what doesn't count reaches neither a reason nor a score, another plugin or an effect.
 ///
 /// It does no I/O but call plugins, and reads no clock: the same snapshot and input give the same judgment whenever and
 /// wherever it is called, but for durations and for calls that the wall clock ended.
@@ -127,9 +131,15 @@ struct Seat<'a> {
     plugin: &'a Arc<Plugin>,
     settings: &'a Settings,
     position: usize,
+    /// As in [`Run::counted`].
+    counted: Option<bool>,
 }
 
 impl Seat<'_> {
+    fn counts(&self) -> bool {
+        self.counted != Some(false)
+    }
+
     /// The manifest's limits, lowered by the policies'.
     fn limits(&self) -> Limits {
         let own = self.candidate.limits;
@@ -147,7 +157,7 @@ struct Bench<'a> {
     snapshot: &'a Arc<Snapshot>,
     input: &'a Arc<Input>,
     seats: Vec<Seat<'a>>,
-    /// Whether any agent or rule is bound at all.
+    /// Whether any agent or rule that counts is bound at all.
     judging: bool,
     reasons: Vec<Reason>,
     runs: Vec<Run>,
@@ -172,8 +182,10 @@ impl<'a> Bench<'a> {
     /// Finds out which bindings apply to the case, and notes why the others don't.
     fn seat(&mut self) {
         let case = self.input.case();
+        let counted = trial::counted(self.snapshot.bindings(), &case.id);
         for (position, bound) in self.snapshot.bindings().iter().enumerate() {
-            self.judging |= bound.kind() != Some(Kind::Action);
+            let counted = counted.get(position).copied().flatten();
+            self.judging |= counted != Some(false) && bound.kind() != Some(Kind::Action);
             let candidate = match bound.in_force(case.rules_as_of) {
                 Choice::InForce(index) => bound.candidates.get(index),
                 Choice::NotInForce => {
@@ -183,7 +195,7 @@ impl<'a> Bench<'a> {
                 Choice::Missing => None,
             };
             let Some(candidate) = candidate else {
-                self.fail(bound, Run::missing(bound, None));
+                self.fail(bound, Run::missing(bound, None, counted));
                 continue;
             };
             if let Err(outside) = candidate.scope.applies(&case.jurisdictions, case.sector.as_deref(), &case.kind) {
@@ -192,9 +204,9 @@ impl<'a> Bench<'a> {
             }
             match (self.snapshot.plugin(candidate.digest), self.snapshot.settings(position)) {
                 (Some(plugin), Some(settings)) => {
-                    self.seats.push(Seat { bound, candidate, plugin, settings, position });
+                    self.seats.push(Seat { bound, candidate, plugin, settings, position, counted });
                 }
-                _ => self.fail(bound, Run::missing(bound, Some(candidate))),
+                _ => self.fail(bound, Run::missing(bound, Some(candidate), counted)),
             }
         }
     }
@@ -210,20 +222,22 @@ impl<'a> Bench<'a> {
     }
 
     fn fail(&mut self, bound: &Bound, run: Run) {
-        let policy = bound.binding.on_failure.unwrap_or_default().max(self.snapshot.policy().on_failure);
-        self.reasons.push(Reason::failure(policy, &bound.binding.name, &bound.layer));
+        if run.counts() {
+            let policy = bound.binding.on_failure.unwrap_or_default().max(self.snapshot.policy().on_failure);
+            self.reasons.push(Reason::failure(policy, &bound.binding.name, &bound.layer));
+        }
         self.runs.push(run);
     }
 
-    /// Notes a call; gives its answer back, where there is one.
+    /// Notes a call; gives its answer back, where there is one and it counts.
     fn note<T>(&mut self, seat: &Seat<'_>, call: Call<T>) -> Option<T> {
-        let (run, answer) = Run::of(seat.bound, seat.candidate, seat.plugin.contract(), call);
+        let (run, answer) = Run::of(seat.bound, seat.candidate, seat.plugin.contract(), seat.counted, call);
         if answer.is_some() {
             self.runs.push(run);
         } else {
             self.fail(seat.bound, run);
         }
-        answer
+        answer.filter(|_| seat.counts())
     }
 
     fn find(&mut self, seat: &Seat<'_>, findings: &[Finding]) {
@@ -310,10 +324,12 @@ impl<'a> Bench<'a> {
             }
             let limits = seat.limits();
             let call = seat.plugin.plan(seat.settings, self.input.subject(), outcome, &limits).await;
-            let (mut run, effects) = Run::of(seat.bound, seat.candidate, seat.plugin.contract(), call);
+            let (mut run, effects) = Run::of(seat.bound, seat.candidate, seat.plugin.contract(), seat.counted, call);
             match allowed(&seat, &effects.unwrap_or_default()) {
                 Ok(effects) if run.status == RunStatus::Ok => {
-                    planned.extend(effects);
+                    if seat.counts() {
+                        planned.extend(effects);
+                    }
                     self.runs.push(run);
                 }
                 Ok(_) => self.fail(seat.bound, run),

@@ -23,6 +23,7 @@ mod replay;
 mod risk;
 mod run;
 mod snapshot;
+mod trial;
 
 pub use binding::{Binding, BindingError};
 pub use changes::{Changes, ChangesError};
@@ -46,3 +47,4 @@ pub use replay::{Comparison, Difference, OutputPair, compare};
 pub use risk::{Scorecard, Share, Tally, Weighed, counted, tally, weigh};
 pub use run::{Run, RunStatus, Skipped, WhySkipped};
 pub use snapshot::{Bound, Candidate, Snapshot, SnapshotError};
+pub use trial::{Mode, NoTrial, TrialError};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::binding::{Binding, BindingError};
 use crate::environment::Environment;
+use crate::trial::{self, TrialError};
 
 /// What the verdict is at least where a plugin gives no answer. There is no third word: nothing is allowed for want of
 /// an answer.
@@ -96,6 +97,8 @@ pub struct Policy {
 pub enum PolicyError {
     #[error(transparent)]
     Binding(#[from] BindingError),
+    #[error(transparent)]
+    Trial(#[from] TrialError),
     #[error("thresholds.{environment}.{field} {value}: use a number from 0 to 10")]
     Threshold { environment: Environment, field: &'static str, value: f64 },
     #[error(
@@ -137,6 +140,7 @@ impl Policy {
                 return Err(BindingError::Twice { index, name: binding.name.clone() }.into());
             }
         }
+        trial::check(&self.bindings)?;
         Ok(())
     }
 }

@@ -184,7 +184,7 @@ pub struct Record {
     pub policy: PolicyRecord,
     /// What it came to.
     pub outcome: Outcome,
-    /// Every plugin that was asked.
+    /// Every plugin that was asked; see [`Run::counted`].
     pub plugins: Vec<Run>,
     /// Every binding that doesn't apply.
     pub skipped: Vec<Skipped>,
@@ -224,6 +224,7 @@ impl Record {
                     version: run.version.as_ref().map(ToString::to_string),
                     digest: run.digest,
                     status: run.status.as_str().to_owned(),
+                    counted: run.counted,
                 })
                 .collect(),
             engine: self.engine.config,

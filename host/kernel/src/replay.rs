@@ -104,6 +104,8 @@ impl Findings {
         self.field(&field("digest"), &digest(then.digest), &digest(now.digest));
         let settings = (digest(Some(then.settings_hash)), digest(Some(now.settings_hash)));
         self.field(&field("settings_hash"), &settings.0, &settings.1);
+        let counted = |run: &Run| run.counted.map_or_else(|| "left out".to_owned(), |counted| counted.to_string());
+        self.field(&field("counted"), &counted(then), &counted(now));
         self.field(&field("status"), then.status.as_str(), now.status.as_str());
         self.field(&field("output_hash"), &digest(then.output_hash), &digest(now.output_hash));
         // How far a call came before the clock ended it is chance. So is how many frames fit on the stack before a trap:

@@ -88,6 +88,10 @@ pub struct Run {
     pub settings_hash: Digest,
     /// Its share.
     pub weight: f64,
+    /// Whether it counted, where a trial decided that: a shadow's never does, a canary's does in its share of the cases and
+    /// the live binding's in the rest. Left out everywhere else, where every run counts.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub counted: Option<bool>,
     /// What came of it.
     pub status: RunStatus,
     /// Why there is no answer.
@@ -112,7 +116,12 @@ pub struct Run {
 }
 
 impl Run {
-    fn empty(bound: &Bound, status: RunStatus, error: Option<String>) -> Self {
+    /// Whether the decision heeds it.
+    pub fn counts(&self) -> bool {
+        self.counted != Some(false)
+    }
+
+    fn empty(bound: &Bound, counted: Option<bool>, status: RunStatus, error: Option<String>) -> Self {
         Self {
             binding: bound.binding.name.clone(),
             layer: bound.layer.clone(),
@@ -123,6 +132,7 @@ impl Run {
             contract: None,
             settings_hash: bound.settings_hash,
             weight: bound.binding.weight,
+            counted,
             status,
             error,
             fuel: 0,
@@ -136,7 +146,7 @@ impl Run {
     }
 
     /// A binding that nothing could be run for.
-    pub(crate) fn missing(bound: &Bound, candidate: Option<&Candidate>) -> Self {
+    pub(crate) fn missing(bound: &Bound, candidate: Option<&Candidate>, counted: Option<bool>) -> Self {
         let error = match candidate {
             Some(candidate) => format!("{} {} is active but not loaded", bound.binding.plugin, candidate.version),
             None => format!("no active version of {} matches {}", bound.binding.plugin, bound.binding.version),
@@ -145,7 +155,7 @@ impl Run {
             version: candidate.map(|candidate| candidate.version.clone()),
             digest: candidate.map(|candidate| candidate.digest),
             kind: candidate.map(|candidate| candidate.kind),
-            ..Self::empty(bound, RunStatus::Missing, Some(error))
+            ..Self::empty(bound, counted, RunStatus::Missing, Some(error))
         }
     }
 
@@ -154,6 +164,7 @@ impl Run {
         bound: &Bound,
         candidate: &Candidate,
         contract: &'static str,
+        counted: Option<bool>,
         call: Call<T>,
     ) -> (Self, Option<T>) {
         let (status, error, answer) = match call.result {
@@ -176,7 +187,7 @@ impl Run {
             output,
             log: call.log,
             log_dropped: call.log_dropped,
-            ..Self::empty(bound, status, error)
+            ..Self::empty(bound, counted, status, error)
         };
         (run, answer)
     }
@@ -228,4 +239,20 @@ pub struct Skipped {
     pub version: Option<Version>,
     /// Why not.
     pub reason: WhySkipped,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_of_before_there_were_trials_keeps_its_bytes_and_counts() {
+        let hash = Digest::of(b"x").to_string();
+        let released = format!(
+            r#"{{"binding":"rules","layer":"global","package":"x/y","version":"1.0.0","digest":"{hash}","kind":"compliance-rule","contract":"1.0.0","settings_hash":"{hash}","weight":1.0,"status":"ok","fuel":1,"peak_memory":2,"duration_us":3,"output_hash":"{hash}","output":{{"verdict":"allow"}}}}"#
+        );
+        let run: Run = serde_json::from_str(&released).unwrap();
+        assert!(run.counts());
+        assert_eq!(serde_json::to_string(&run).unwrap(), released);
+    }
 }

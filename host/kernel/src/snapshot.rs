@@ -273,3 +273,25 @@ impl Snapshot {
         self.settings.get(position)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_of_before_there_were_trials_keeps_its_bytes() {
+        let hash = Digest::of(b"x");
+        let released = [
+            r#"{"format":1,"layers":[{"scope":"global","version":3,"hash":""#,
+            &hash.to_string(),
+            r#""}],"merged":{"thresholds":{"production":{"review":3.0,"block":4.0}},"on_failure":"review"},"bindings":[{"layer":"global","#,
+            r#""binding":{"name":"rules","plugin":"x/y","version":"*","weight":1.0,"on":["review","block"],"settings":{}},"#,
+            r#""settings_hash":""#,
+            &hash.to_string(),
+            r#"","candidates":[]}]}"#,
+        ]
+        .concat();
+        let document: Document = serde_json::from_str(&released).unwrap();
+        assert_eq!(serde_json::to_string(&document).unwrap(), released);
+    }
+}

@@ -67,6 +67,9 @@ pub struct PluginFact {
     pub digest: Option<Digest>,
     /// How its call ended, e.g. `ok`, `trapped`, `out_of_fuel`.
     pub status: String,
+    /// Whether the decision heeded it, where a trial (shadow, canary) decided that. Left out everywhere else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<bool>,
 }
 
 /// The facts of every other entry.

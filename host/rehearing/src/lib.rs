@@ -1,5 +1,5 @@
-//! Past cases, judged again: what was in force when, replay, simulation; and one case in a bundle, to be
-//! judged again by whoever holds it.
+//! Past cases, judged again or counted: what was in force when, replay, simulation, how trials go; and one case in a bundle,
+//! to be judged again by whoever holds it.
 //!
 //! Rows come from the store, judging is `assize_kernel::decide` as it is live, and nothing here writes: history is read only.
 //! HTTP, jobs and files are the server's and the command line's.
@@ -11,6 +11,7 @@ mod explain;
 mod in_force;
 mod replay;
 pub mod simulation;
+pub mod trials;
 mod world;
 
 pub use archive::{Archive, ArchiveError};

@@ -68,12 +68,20 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// As addresses, layers and rows write it. The tenant stands beside it.
+    /// As addresses and rows write it. The tenant stands beside it.
     pub fn name(&self) -> String {
         match self {
             Self::Global => "global".to_owned(),
             Self::Tenant(_) => "tenant".to_owned(),
             Self::System(_, id) => format!("system:{id}"),
+        }
+    }
+
+    /// As a snapshot's layers and the runs on record call it.
+    pub fn layer(&self) -> String {
+        match self {
+            Self::Tenant(tenant) => format!("tenant:{tenant}"),
+            _ => self.name(),
         }
     }
 
@@ -280,11 +288,10 @@ impl World {
         let mut policies = Vec::new();
         for scope in scopes.into_iter().flatten() {
             if let Some(ruling) = self.policies.get(&scope) {
-                let name = match &scope {
-                    Scope::Tenant(tenant) => format!("tenant:{tenant}"),
-                    _ => scope.name(),
-                };
-                policies.push((Layer { scope: name, version: ruling.version, hash: ruling.hash }, &*ruling.policy));
+                policies.push((
+                    Layer { scope: scope.layer(), version: ruling.version, hash: ruling.hash },
+                    &*ruling.policy,
+                ));
             }
         }
         let snapshot = Snapshot::merged(

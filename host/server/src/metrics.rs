@@ -24,6 +24,13 @@ struct ByFailure {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByTrial {
+    package: String,
+    status: &'static str,
+    counted: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByEvidence {
     what: String,
 }
@@ -33,6 +40,7 @@ pub(crate) struct Metrics {
     registry: Registry,
     decisions: Family<ByVerdict, Counter>,
     failures: Family<ByFailure, Counter>,
+    trials: Family<ByTrial, Counter>,
     seconds: Histogram,
     outside_failures: Family<ByEvidence, Counter>,
     outside_last: Family<ByEvidence, Gauge>,
@@ -51,6 +59,7 @@ impl Metrics {
         let metrics = Self {
             decisions: Family::default(),
             failures: Family::default(),
+            trials: Family::default(),
             seconds,
             outside_failures: Family::default(),
             outside_last: Family::default(),
@@ -62,7 +71,9 @@ impl Metrics {
             registry: Registry::default(),
         };
         registry.register("decisions", "Recorded decisions by verdict", metrics.decisions.clone());
-        registry.register("plugin_failures", "Calls that gave no answer", metrics.failures.clone());
+        registry.register("plugin_failures", "Calls that gave no answer, and counted", metrics.failures.clone());
+        let help = "Calls for bindings that a shadow or a canary concerns";
+        registry.register("trial_calls", help, metrics.trials.clone());
         registry.register("decision_seconds", "From admission to durable record", metrics.seconds.clone());
         let help = "Times that no evidence could be had from outside";
         registry.register("outside_failures", help, metrics.outside_failures.clone());
@@ -79,9 +90,15 @@ impl Metrics {
     pub(crate) fn decided(&self, record: &Record, took: Duration) {
         self.decisions.get_or_create(&ByVerdict { verdict: record.outcome.verdict.as_str() }).inc();
         self.seconds.observe(took.as_secs_f64());
-        for run in record.plugins.iter().filter(|run| run.status != RunStatus::Ok) {
+        for run in record.plugins.iter().filter(|run| run.status != RunStatus::Ok && run.counts()) {
             let label = ByFailure { package: run.package.to_string(), status: run.status.as_str() };
             self.failures.get_or_create(&label).inc();
+        }
+        for run in &record.plugins {
+            let Some(counted) = run.counted else { continue };
+            let (package, status) = (run.package.to_string(), run.status.as_str());
+            let label = ByTrial { package, status, counted: if counted { "yes" } else { "no" } };
+            self.trials.get_or_create(&label).inc();
         }
     }
 

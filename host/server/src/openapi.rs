@@ -9,6 +9,7 @@ use crate::app::SharedApp;
 use crate::problem::Problem;
 use crate::routes::{
     decisions, enforce, erasures, explaining, keys, ledger, ops, plugins, policies, proofs, simulations, systems,
+    trials,
 };
 
 #[derive(OpenApi)]
@@ -25,7 +26,8 @@ use crate::routes::{
         systems::create, systems::list, systems::show, systems::change, systems::stop, systems::resume,
         plugins::publish, plugins::list, plugins::versions, plugins::show, plugins::by_digest, plugins::component,
         plugins::activate, plugins::deactivate, plugins::yank,
-        policies::show, policies::put, policies::effective, ledger::entries, ledger::verify, ledger::export, erasures::create, erasures::show, erasures::put, proofs::checkpoint, proofs::keys, proofs::rotate, proofs::inclusion,
+        policies::show, policies::put, policies::effective, trials::list, trials::promote, trials::roll_back,
+        ledger::entries, ledger::verify, ledger::export, erasures::create, erasures::show, erasures::put, proofs::checkpoint, proofs::keys, proofs::rotate, proofs::inclusion,
         proofs::consistency,
         simulations::create, simulations::package, simulations::list, simulations::show, simulations::report, simulations::events,
         simulations::cancel,

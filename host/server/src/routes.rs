@@ -12,6 +12,7 @@ pub(crate) mod policies;
 pub(crate) mod proofs;
 pub(crate) mod simulations;
 pub(crate) mod systems;
+pub(crate) mod trials;
 
 use axum::Router;
 use axum::http::{Method, Uri};
@@ -48,6 +49,9 @@ pub(crate) fn all(app: SharedApp) -> Router {
         .route("/plugins/{namespace}/{name}/{version}/yank", post(plugins::yank))
         .route("/policies/{scope}", get(policies::show).put(policies::put))
         .route("/policies/{scope}/effective", get(policies::effective))
+        .route("/policies/{scope}/trials", get(trials::list))
+        .route("/policies/{scope}/trials/{binding}/promote", post(trials::promote))
+        .route("/policies/{scope}/trials/{binding}/roll-back", post(trials::roll_back))
         .route("/ledger/entries", get(ledger::entries))
         .route("/ledger/verify", get(ledger::verify))
         .route("/ledger/export", get(ledger::export))

@@ -37,6 +37,9 @@ pub(crate) struct PluginView<'a> {
     binding: &'a str,
     layer: &'a str,
     weight: f64,
+    /// Where a trial decided whether it counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counted: Option<bool>,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
@@ -56,6 +59,7 @@ impl<'a> From<&'a Run> for PluginView<'a> {
             binding: &run.binding,
             layer: &run.layer,
             weight: run.weight,
+            counted: run.counted,
             status: run.status.as_str(),
             error: run.error.as_deref(),
             fuel: run.fuel,

@@ -132,6 +132,27 @@ impl Reader {
         rows.iter().map(past).collect()
     }
 
+    /// The entry that the newest `count` decisions begin with, of those of entries `from` to before `end`; `from` where there
+    /// are no more than that.
+    pub async fn newest_from(
+        &self,
+        tenant: Option<&str>,
+        filter: &DecisionFilter,
+        from: u64,
+        end: u64,
+        count: u32,
+    ) -> Result<u64, StoreError> {
+        let mut sql = "SELECT d.seq FROM decisions d WHERE d.seq >= ? AND d.seq < ?".to_owned();
+        let mut values = vec![Value::from(int(from)), int(end).into()];
+        conditions(tenant, filter, &mut sql, &mut values);
+        sql.push_str(" ORDER BY d.seq DESC LIMIT 1 OFFSET ?");
+        values.push((i64::from(count) - 1).max(0).into());
+        let query = values.into_iter().fold(query_scalar(AssertSqlSafe(sql)), Scalar::bind);
+        let seq: Option<i64> =
+            query.fetch_optional(&self.pool).await.map_err(storage("looking up the newest decisions"))?;
+        Ok(seq.and_then(|seq| u64::try_from(seq).ok()).unwrap_or(from))
+    }
+
     /// How many decisions of entries `from` to before `end` there are.
     pub async fn count_past(
         &self,

@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 
 use crate::{GUESTS, RUNTIME, SANDBOX, case};
 
-const SCOPES: [&str; 3] = ["global", "tenant:tests", "system:bot"];
+pub(crate) const SCOPES: [&str; 3] = ["global", "tenant:tests", "system:bot"];
 
-fn snapshot(policies: &[Value]) -> Arc<Snapshot> {
+pub(crate) fn snapshot(policies: &[Value]) -> Arc<Snapshot> {
     let parsed: Vec<(Layer, Policy)> = policies
         .iter()
         .zip(SCOPES)
@@ -36,7 +36,7 @@ fn snapshot(policies: &[Value]) -> Arc<Snapshot> {
     Arc::new(Snapshot::merged(&layers, candidates, plugin).unwrap())
 }
 
-fn plugin(digest: Digest) -> Option<Arc<Plugin>> {
+pub(crate) fn plugin(digest: Digest) -> Option<Arc<Plugin>> {
     GUESTS.values().map(|loaded| &loaded.plugin).find(|plugin| plugin.digest() == digest).cloned()
 }
 
@@ -59,11 +59,11 @@ fn judged(policies: &[Value], halt: Option<Halt>) -> Judged {
     RUNTIME.block_on(decide(&snapshot(policies), &input)).unwrap()
 }
 
-fn a_deed_that_fails() -> impl Strategy<Value = Value> {
+pub(crate) fn a_deed_that_fails() -> impl Strategy<Value = Value> {
     prop::sample::select(vec!["trap", "fail", "recurse", "flood-findings"]).prop_map(|deed| json!({ "do": deed }))
 }
 
-fn a_binding() -> impl Strategy<Value = Value> {
+pub(crate) fn a_binding() -> impl Strategy<Value = Value> {
     let verdicts = prop::sample::select(vec!["allow", "warn", "review", "block"]);
     let on_failure = prop::sample::select(vec![None, Some("review"), Some("block")]);
     let judge = prop_oneof![
@@ -87,7 +87,7 @@ fn a_binding() -> impl Strategy<Value = Value> {
 }
 
 /// A policy with at least this many bindings.
-fn a_policy(least: usize) -> impl Strategy<Value = Value> {
+pub(crate) fn a_policy(least: usize) -> impl Strategy<Value = Value> {
     let thresholds = (0.0..=10.0, 0.0..=10.0, 0.0..=10.0).prop_map(|(a, b, c): (f64, f64, f64)| {
         let mut all = [a, b, c];
         all.sort_by(f64::total_cmp);
@@ -114,7 +114,7 @@ fn a_policy(least: usize) -> impl Strategy<Value = Value> {
     })
 }
 
-fn config() -> ProptestConfig {
+pub(crate) fn config() -> ProptestConfig {
     ProptestConfig { cases: rounds(400, 60), failure_persistence: None, ..ProptestConfig::default() }
 }
 

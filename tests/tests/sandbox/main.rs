@@ -1,10 +1,12 @@
 //! The sandbox and the kernel by themselves, with the packed components: the same call always gives the same answer for the
-//! same fuel, every plugin's fixtures hold in the real sandbox, and a policy more never makes a verdict laxer.
+//! same fuel, every plugin's fixtures hold in the real sandbox, a policy more never makes a verdict laxer, and a shadow changes
+//! nothing.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod calls;
 mod fixtures;
 mod kernel;
+mod trials;
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -13,7 +15,7 @@ use assize_ledger::Timestamp;
 use assize_registry::{Package, PackageName, inspect};
 use assize_sandbox::contract::Case;
 use assize_sandbox::{Limits, Plugin, Sandbox, SandboxConfig};
-use assize_tests::guest;
+use assize_tests::{bundled, guest};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -32,9 +34,10 @@ fn load(sandbox: &Sandbox, bytes: &[u8]) -> Loaded {
     Loaded { package: inspect(bytes).unwrap(), plugin: Arc::new(sandbox.load(bytes).unwrap()) }
 }
 
-/// The guests made for tests, by name.
+/// The guests made for tests and an action, by name.
 static GUESTS: LazyLock<HashMap<PackageName, Loaded>> = LazyLock::new(|| {
-    let loaded = ["hostile", "rule-echo"].map(|name| load(&SANDBOX, &guest(name)));
+    let loaded = [guest("hostile"), guest("rule-echo"), bundled("assize-alert-1.0.0")];
+    let loaded = loaded.map(|bytes| load(&SANDBOX, &bytes));
     loaded.into_iter().map(|loaded| (loaded.package.manifest.name.clone(), loaded)).collect()
 });
 

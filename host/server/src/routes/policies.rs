@@ -1,5 +1,6 @@
 //! Policies: each change is a new version and an entry.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use assize_kernel::{Binding, Policy};
@@ -11,6 +12,7 @@ use assize_store::Change;
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
+use tokio::sync::MutexGuard;
 
 use crate::app::{App, SharedApp};
 use crate::door::{Parameters, StrictJson, parsed};
@@ -28,7 +30,7 @@ pub(crate) struct PolicyView {
     policy: Arc<Policy>,
 }
 
-fn scope(caller: &Caller, text: &str) -> Result<Scope, Problem> {
+pub(super) fn scope(caller: &Caller, text: &str) -> Result<Scope, Problem> {
     let parsed = Scope::parse(text, caller.tenant());
     parsed.ok_or_else(|| Problem::not_found(format!("scope {text:?}; use global, tenant or system:ID")))
 }
@@ -105,48 +107,131 @@ pub(crate) async fn put(
 ) -> Result<Json<PolicyView>, Problem> {
     caller.must_be(&[Role::Dev])?;
     let scope = scope(&caller, &text)?;
-    match &scope {
-        Scope::Global => caller.must_be_host()?,
-        Scope::System(tenant, id) if app.systems.get(tenant, id).is_none() => {
-            return Err(Problem::not_found(format!("system {id:?}; register it with POST /v1/systems")));
-        }
-        _ => {}
-    }
+    may_change(&app, &caller, &scope)?;
     set(&app, &caller, scope, body.value).await.map(Json)
+}
+
+/// The global policy is the host's, and a system's needs the system.
+pub(super) fn may_change(app: &App, caller: &Caller, scope: &Scope) -> Result<(), Problem> {
+    match scope {
+        Scope::Global => caller.must_be_host(),
+        Scope::System(tenant, id) if app.systems.get(tenant, id).is_none() => {
+            Err(Problem::not_found(format!("system {id:?}; register it with POST /v1/systems")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Checks a policy and puts it in force.
 pub(crate) async fn set(app: &App, caller: &Caller, scope: Scope, policy: Policy) -> Result<PolicyView, Problem> {
-    policy.check().map_err(|error| Problem::invalid("policy", error))?;
-    let _changing = app.changing.lock().await;
+    let changing = app.changing.lock().await;
     let world = app.world.load_full();
-    for (index, binding) in policy.bindings.iter().enumerate() {
-        check_binding(&world, &scope, index, binding).await?;
+    check(&world, &scope, &policy, |_| true).await?;
+    let enacted = Enacted { policy, details: Vec::new(), confidential: Vec::new() };
+    enact(app, caller, scope, &world, enacted, &changing).await
+}
+
+/// Checks a policy as such, and those of its bindings that are `new` against what is there to run.
+pub(super) async fn check(
+    world: &World,
+    scope: &Scope,
+    policy: &Policy,
+    new: impl Fn(&Binding) -> bool,
+) -> Result<(), Problem> {
+    policy.check().map_err(|error| Problem::invalid("policy", error))?;
+    for (index, binding) in policy.bindings.iter().enumerate().filter(|(_, binding)| new(binding)) {
+        check_binding(world, scope, index, binding).await?;
+        check_candidate(world, scope, index, binding, policy)?;
     }
+    Ok(())
+}
+
+/// A policy that is checked, and what its entry says beside it.
+pub(super) struct Enacted {
+    pub(super) policy: Policy,
+    pub(super) details: Vec<(&'static str, String)>,
+    pub(super) confidential: Vec<(&'static str, String)>,
+}
+
+/// Puts a policy in force, as the next version after the one in `world`. Needs the order of changes for itself.
+pub(super) async fn enact(
+    app: &App,
+    caller: &Caller,
+    scope: Scope,
+    world: &World,
+    enacted: Enacted,
+    _changing: &MutexGuard<'_, ()>,
+) -> Result<PolicyView, Problem> {
+    let Enacted { policy, details, confidential } = enacted;
     let bytes = serde_json::to_vec(&policy).map_err(Problem::internal)?;
     let (hash, at) = (Digest::of(&bytes), Timestamp::now());
     let version = world.policy(&scope).map_or(1, |newest| newest.version + 1);
     let change = Change::Policy { scope: scope.name(), version, bytes };
-    app.store.change(by(caller, scope.tenant().map(str::to_owned), at, change)).await?;
+    let mut draft = by(caller, scope.tenant().map(str::to_owned), at, change);
+    draft.details.extend(details.into_iter().map(|(name, text)| (name.to_owned(), text)));
+    draft.confidential.extend(confidential.into_iter().map(|(name, text)| (name.to_owned(), text)));
+    app.store.change(draft).await?;
     let ruling = Ruling { version, hash, policy: Arc::new(policy), at };
     let shown = view(&scope, &ruling);
     app.world.store(Arc::new(world.with_policy(scope, ruling)));
     Ok(shown)
 }
 
+/// A candidate must be of the same kind as what it is instead of: a score isn't to be compared with a verdict, and a rule isn't to
+/// be replaced by an action.
+fn check_candidate(
+    world: &World,
+    scope: &Scope,
+    index: usize,
+    binding: &Binding,
+    policy: &Policy,
+) -> Result<(), Problem> {
+    let incumbent = policy.bindings.iter().find(|other| binding.instead_of.as_ref() == Some(&other.name));
+    let Some(incumbent) = incumbent else { return Ok(()) };
+    let kinds = |binding: &Binding| -> BTreeSet<&'static str> {
+        bindable(world, scope, binding).into_iter().map(|published| published.manifest.kind.as_str()).collect()
+    };
+    let (own, other) = (kinds(binding), kinds(incumbent));
+    // Nothing is told of an incumbent that has nothing to run: its own check does that.
+    if other.is_empty() || own == other {
+        return Ok(());
+    }
+    let text = |kinds: BTreeSet<&'static str>| kinds.into_iter().collect::<Vec<_>>().join(" or ");
+    let detail = format!(
+        "{:?} is a {} and {:?} a {}: name a live binding of the same kind, or leave instead_of out",
+        incumbent.name,
+        text(other),
+        binding.name,
+        text(own),
+    );
+    Err(Problem::invalid(format!("bindings[{index}].instead_of"), detail))
+}
+
+/// The active versions that a binding may run.
+fn bindable<'w>(world: &'w World, scope: &Scope, binding: &Binding) -> Vec<&'w Published> {
+    let mut versions = packaged(world, scope, binding);
+    versions.retain(|published| binding.version.matches(&published.manifest.version));
+    versions.retain(|published| published.state == LifeState::Active);
+    versions
+}
+
+/// All versions of a binding's package that its scope may see.
+fn packaged<'w>(world: &'w World, scope: &Scope, binding: &Binding) -> Vec<&'w Published> {
+    let mut versions = world.versions(binding.plugin.as_str(), scope.tenant());
+    // See `World::candidates`.
+    versions.retain(|published| *scope != Scope::Global || published.tenant.is_none());
+    versions
+}
+
 /// A binding must name a package that there is, in a version that may be bound, and settings that every such version
 /// can work with.
 async fn check_binding(world: &World, scope: &Scope, index: usize, binding: &Binding) -> Result<(), Problem> {
     let field = |name: &str| format!("bindings[{index}].{name}");
-    let mut versions = world.versions(binding.plugin.as_str(), scope.tenant());
-    // See `World::candidates`.
-    versions.retain(|published| *scope != Scope::Global || published.tenant.is_none());
-    if versions.is_empty() {
+    if packaged(world, scope, binding).is_empty() {
         let detail = format!("there is no plugin {}; publish it with POST /v1/plugins", binding.plugin);
         return Err(Problem::invalid(field("plugin"), detail));
     }
-    versions.retain(|published| binding.version.matches(&published.manifest.version));
-    versions.retain(|published| published.state == LifeState::Active);
+    let versions = bindable(world, scope, binding);
     if versions.is_empty() {
         let detail = format!("no active version of {} matches {}; activate one first", binding.plugin, binding.version);
         return Err(Problem::invalid(field("version"), detail));

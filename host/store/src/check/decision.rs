@@ -86,6 +86,8 @@ struct Plugin<'a> {
     digest: Option<Digest>,
     #[serde(borrow)]
     status: Cow<'a, str>,
+    #[serde(default)]
+    counted: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -248,6 +250,12 @@ fn against_facts(seq: u64, entry: &EntryRef<'_>, facts: &DecisionFacts, record: 
                 let field = format_args!("record.plugins[{n}].{field}");
                 faults.push(Fault::new(seq, name.1, field, Want::text(found), Want::text(expected)));
             }
+        }
+        if found.counted != expected.counted {
+            let text =
+                |counted: Option<bool>| counted.map_or_else(|| "nothing".to_owned(), |counted| counted.to_string());
+            let field = format_args!("record.plugins[{n}].counted");
+            faults.push(Fault::new(seq, name.1, field, text(found.counted), text(expected.counted)));
         }
         if found.digest != expected.digest {
             let text =

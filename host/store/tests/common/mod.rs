@@ -52,6 +52,7 @@ pub(crate) fn build(tenant: &str, n: u64, key: bool, effects: u64) -> DecisionDr
             version: Some("1.4.0".to_owned()),
             digest: Some(Digest::of(b"component")),
             status: "ok".to_owned(),
+            counted: None,
         }],
         engine: Digest::of(b"engine"),
         kill_switch: n.is_multiple_of(11),
