@@ -93,6 +93,11 @@ fn show(explanation: &Explanation) -> anyhow::Result<()> {
     for point in &explanation.points {
         show_point(point)?;
     }
+    heading("On trial: asked and recorded, without a say", explanation.on_trial.is_empty())?;
+    for trial in &explanation.on_trial {
+        let version = trial.version.as_ref().map_or_else(|| "no version".to_owned(), ToString::to_string);
+        output::line(format_args!("- {} {version} ({})", clean(&trial.package), clean(&trial.binding)))?;
+    }
     if !explanation.input_kept {
         output::line("\nThe input was erased: passages can't be quoted.")?;
     }

@@ -53,6 +53,9 @@ pub struct Explanation {
     pub not_applied: Vec<NotApplied>,
     /// Plugins that gave no answer, and what the failure policy made of that.
     pub failures: Vec<Failed>,
+    /// Those that were asked on trial, and didn't count.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub on_trial: Vec<OnTrial>,
     /// What agents and rules found, with the passages.
     pub points: Vec<Point>,
     /// The policies that held, from global to system.
@@ -194,6 +197,16 @@ pub struct Failed {
     pub sentence: String,
 }
 
+/// A plugin that was asked on trial: its answer is on record, and nothing depended on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct OnTrial {
+    pub binding: String,
+    pub layer: String,
+    pub package: String,
+    pub version: Option<Version>,
+}
+
 /// Something that an agent or a rule found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Point {
@@ -236,9 +249,17 @@ pub fn explain(record: &Record, snapshot: &Snapshot, input: Option<&Input>) -> E
     let telling = Telling { record, snapshot, input };
     let outcome = &record.outcome;
     let score = telling.score();
-    let rules: Vec<Applied> = record.plugins.iter().filter_map(|run| telling.applied(run)).collect();
+    // What was only on trial decided nothing.
+    let counting = || record.plugins.iter().filter(|run| run.counts());
+    let rules: Vec<Applied> = counting().filter_map(|run| telling.applied(run)).collect();
     let failures: Vec<Failed> =
-        record.plugins.iter().filter(|run| run.status != RunStatus::Ok).map(|run| telling.failed(run)).collect();
+        counting().filter(|run| run.status != RunStatus::Ok).map(|run| telling.failed(run)).collect();
+    let on_trial = record.plugins.iter().filter(|run| !run.counts()).map(|run| OnTrial {
+        binding: run.binding.clone(),
+        layer: run.layer.clone(),
+        package: run.package.to_string(),
+        version: run.version.clone(),
+    });
     Explanation {
         id: record.identity.id.clone(),
         summary: telling.summary(&score, &rules, &failures),
@@ -254,6 +275,7 @@ pub fn explain(record: &Record, snapshot: &Snapshot, input: Option<&Input>) -> E
         rules,
         not_applied: record.skipped.iter().map(|skipped| telling.not_applied(skipped)).collect(),
         failures,
+        on_trial: on_trial.collect(),
         points: telling.points(),
         policy: record.policy.layers.clone(),
         snapshot: record.policy.snapshot,
@@ -301,7 +323,7 @@ impl Telling<'_> {
 
     /// What the agents said, as it was weighed.
     fn opinions(&self) -> Vec<Weighed> {
-        let agents = self.record.plugins.iter().filter(|run| run.kind == Some(Kind::RiskAgent));
+        let agents = self.record.plugins.iter().filter(|run| run.counts() && run.kind == Some(Kind::RiskAgent));
         agents.filter_map(|run| self.opinion(run)).collect()
     }
 

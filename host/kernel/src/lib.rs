@@ -32,8 +32,8 @@ pub use cross::{Aspect, Side, cross};
 pub use decide::{Judged, NamedFinding, decide};
 pub use environment::{Environment, UnknownEnvironment};
 pub use explain::{
-    Applied, Deciding, Explanation, Failed, KillSwitch, Met, NotApplied, Passage, Point, ScoreAccount, VersionPeriod,
-    explain, in_words,
+    Applied, Deciding, Explanation, Failed, KillSwitch, Met, NotApplied, OnTrial, Passage, Point, ScoreAccount,
+    VersionPeriod, explain, in_words,
 };
 pub use input::{Halt, Input, InputError};
 pub use jurisdiction::with_unions;
