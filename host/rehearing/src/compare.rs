@@ -435,30 +435,26 @@ fn summary(compared: &Compared, basis: Option<Basis>) -> String {
         Basis::Reason => " The verdict is the same, the reason isn't.",
         Basis::Score => " Verdict and reason are the same, the score isn't.",
     };
-    let mut text = format!("The first was {}, the second {}.{what}", told(one), told(other));
+    let came_out = format!("The first was {}, the second {}.{what}", told(one), told(other));
     if let Some(caveat) = caveat {
-        text.push_str(&format!(" What made the difference can't be shown: {caveat}."));
-        return text;
+        return format!("{came_out} What made the difference can't be shown: {caveat}.");
     }
     if decisive.is_empty() {
-        let together = "no difference explains it alone, and no two do together: it takes several at once";
-        text.push_str(&format!(" By trying, {together} ({}).", words(&contrast.aspects())));
-        return text;
+        let aspects = words(&contrast.aspects());
+        return format!(
+            "{came_out} By trying, none of the differences explains it by itself: it takes several at once ({aspects})."
+        );
     }
     // What is only needed adds nothing where something is enough; both are listed.
     let any_enough = decisive.iter().any(|decisive| decisive.enough);
-    let told = decisive.iter().filter(|decisive| decisive.enough || !any_enough);
-    let made: Vec<String> = told.map(|decisive| made(decisive, compared)).collect();
-    text.push_str(&format!(" What made the difference: {}.", made.join("; ")));
+    let listed = decisive.iter().filter(|decisive| decisive.enough || !any_enough);
+    let made: Vec<String> = listed.map(|decisive| made(decisive, compared)).collect();
     let telling = trials.iter().find(|trial| {
         let shows = |decisive: &Decisive| decisive.enough && decisive.aspects == trial.with;
         trial.case_of == Which::One && trial.like == Some(Which::Other) && decisive.iter().any(shows)
     });
-    if let Some(trial) = telling {
-        text.push(' ');
-        text.push_str(&trial.sentence);
-    }
-    text
+    let shown = telling.map(|trial| format!(" {}", trial.sentence)).unwrap_or_default();
+    format!("{came_out} What made the difference: {}.{shown}", made.join("; "))
 }
 
 /// A difference that was decisive, with its two values where they are short.
