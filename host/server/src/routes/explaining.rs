@@ -57,7 +57,7 @@ fn problem(error: ReplayError) -> Problem {
             "the {what} of decision {id} was erased, so there is nothing left to explain; its entry and receipt are still there"
         )),
         ReplayError::Store(error) => error.into(),
-        error => Problem::internal(error),
+        error @ ReplayError::Impossible(_) => Problem::internal(error),
     }
 }
 
