@@ -433,8 +433,8 @@ fn it_is_followed_listed_read_and_cancelled() {
     );
     assert!(tenant.get(&format!("/v1/simulations/{id}/report.csv")).text().starts_with("id,seq,"));
     tenant.get(&format!("/v1/simulations/{id}/report.pdf")).problem(404);
-    let list = tenant.get("/v1/simulations").expect(200);
-    assert_eq!(list["simulations"][0]["id"], id.as_str());
+    let listed = tenant.get("/v1/simulations").expect(200);
+    assert_eq!(listed["simulations"][0]["id"], id.as_str());
     assert_eq!(tenant.get("/v1/decisions").expect(200), before, "no ruling was made");
     // Another tenant has nothing to do with it.
     let other = server.tenant();

@@ -57,6 +57,8 @@ pub fn compare(recorded: &Record, again: &Judged, engine: &EngineId) -> Comparis
     // Bit for bit: a score that prints alike may still not be the same.
     found.field("outcome.risk.score", &outcome.risk.score.to_bits(), &again.score.to_bits());
     found.field("outcome.risk.confidence", &outcome.risk.confidence.to_bits(), &again.confidence.to_bits());
+    found.json("outcome.risk.scorecards", &outcome.risk.scorecards, &again.scorecards);
+    found.json("outcome.thresholds", &outcome.thresholds, &again.thresholds);
     found.json("outcome.reasons", &outcome.reasons, &again.conclusion.reasons);
     found.json("outcome.findings", &outcome.findings, &again.findings);
     found.json("effects", &recorded.effects, &again.effects);
@@ -101,6 +103,11 @@ impl Findings {
         let field = |name: &str| format!("plugins[{}].{name}", then.binding);
         let digest = |digest: Option<Digest>| digest.map_or_else(|| "none".to_owned(), |digest| digest.to_string());
         self.field(&field("binding"), &then.binding, &now.binding);
+        self.field(&field("layer"), &then.layer, &now.layer);
+        self.json(&field("package"), &then.package, &now.package);
+        self.json(&field("version"), &then.version, &now.version);
+        self.json(&field("kind"), &then.kind, &now.kind);
+        self.json(&field("weight"), &then.weight, &now.weight);
         self.field(&field("digest"), &digest(then.digest), &digest(now.digest));
         let settings = (digest(Some(then.settings_hash)), digest(Some(now.settings_hash)));
         self.field(&field("settings_hash"), &settings.0, &settings.1);
@@ -108,6 +115,10 @@ impl Findings {
         self.field(&field("counted"), &counted(then), &counted(now));
         self.field(&field("status"), then.status.as_str(), now.status.as_str());
         self.field(&field("output_hash"), &digest(then.output_hash), &digest(now.output_hash));
+        // As text: the hash is over it, and a record may say what its hash doesn't.
+        let output =
+            |run: &Run| run.output.as_ref().map_or_else(|| "none".to_owned(), |output| output.get().to_owned());
+        self.field(&field("output"), &output(then), &output(now));
         // How far a call came before the clock ended it is chance. So is how many frames fit on the stack before a trap:
         // the engine measures it in native bytes, which differ a little between copies of the host's own code.
         let by_chance = |run: &Run| matches!(run.status, RunStatus::Aborted | RunStatus::Trapped);

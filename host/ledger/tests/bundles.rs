@@ -70,9 +70,11 @@ fn facts(seq: u64) -> (EntryKind, String, Vec<u8>) {
                     version: Some("1.0.0".into()),
                     digest: Some(Digest::of(&component())),
                     status: "ok".into(),
+                    counted: None,
                 }],
                 engine: Digest::ZERO,
                 kill_switch: false,
+                re_evaluates: None,
             };
             (EntryKind::Decision, "the decision".into(), serde_json::to_vec(&facts).unwrap())
         }

@@ -171,6 +171,7 @@ proptest! {
         let identity = Identity {
             id, tenant: "tests".to_owned(), system: None, environment: "production".to_owned(),
             kind: "prompt".to_owned(), idempotency_key: None, body_hash: None, trace_id: None, data_subject: None,
+            re_evaluates: None,
         };
         let record = Record::of(identity, moment, moment, SANDBOX.id().clone(), &snapshot, &input, live);
         let record: Record = serde_json::from_slice(&record.to_bytes().unwrap()).unwrap();
@@ -224,6 +225,7 @@ fn a_replay_that_counts_otherwise_is_told_apart() {
         body_hash: None,
         trace_id: None,
         data_subject: None,
+        re_evaluates: None,
     };
     let mut record = Record::of(identity, moment, moment, SANDBOX.id().clone(), &snapshot, &input, judge());
     record.plugins[1].counted = None;

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use assize_kernel::{Candidate, Comparison, Difference, Input, Judged, Layer, Record, Run, Snapshot, compare, decide};
+use assize_kernel::{Candidate, Comparison, Input, Layer, Record, Snapshot, compare, decide};
 use assize_ledger::{Bundle, BundleReport, DecisionFacts, Digest, Fault, Faults, PayloadKind, PluginFact};
 use assize_registry::{Manifest, inspect};
 use assize_sandbox::{Plugin, Sandbox};
@@ -147,10 +147,7 @@ impl Rehearing {
         let snapshot = Arc::new(snapshot.map_err(|error| format!("the snapshot can't be read: {error}"))?);
         let judged = decide(&snapshot, &input).await.map_err(|error| format!("the input can't be judged: {error}"))?;
         let Some(Heard { record, .. }) = &self.heard else { return Ok(()) };
-        let mut comparison = compare(record, &judged, sandbox.id());
-        let more = beyond(record, &judged);
-        comparison.identical &= more.is_empty();
-        comparison.differences.extend(more);
+        let comparison = compare(record, &judged, sandbox.id());
         self.state = State::of(&comparison);
         self.comparison = Some(comparison);
         Ok(())
@@ -187,8 +184,9 @@ impl Rehearing {
     /// Compares two documents, field by field.
     fn same(&mut self, record: &str, found: &impl Serialize, field: &str, expected: &impl Serialize) {
         let (Value::Object(found), Value::Object(expected)) = (json(found), json(expected)) else { return };
-        for (key, expected) in &expected {
-            let found = found.get(key).unwrap_or(&Value::Null);
+        let keys: BTreeSet<&String> = found.keys().chain(expected.keys()).collect();
+        for key in keys {
+            let (found, expected) = (found.get(key).unwrap_or(&Value::Null), expected.get(key).unwrap_or(&Value::Null));
             if found != expected {
                 self.fault(record, &format!("{field}.{key}"), found, format_args!("{expected} (by the entry)"));
             }
@@ -221,33 +219,6 @@ async fn load(bytes: &[u8], digest: Digest, sandbox: &Sandbox) -> Result<(Arc<Pl
     let package = inspect(bytes).map_err(|error| unfit(error.to_string()))?;
     let plugin = sandbox.load_bounded(bytes.into(), COMPILING).await.map_err(|error| unfit(error.to_string()))?;
     Ok((Arc::new(plugin), package.manifest))
-}
-
-/// What the kernel's comparison leaves out because it follows from what it compares, or names no more than it: here the record
-/// comes from a stranger, and every word of it is shown to people.
-fn beyond(record: &Record, again: &Judged) -> Vec<Difference> {
-    let mut differences = Vec::new();
-    let mut differ = |field: String, recorded: Value, replayed: Value| {
-        if recorded != replayed {
-            let (recorded, replayed) = (recorded.to_string(), replayed.to_string());
-            differences.push(Difference { field, recorded, replayed });
-        }
-    };
-    let outcome = &record.outcome;
-    differ("outcome.thresholds".into(), json(&outcome.thresholds), json(&again.thresholds));
-    differ("outcome.risk.scorecards".into(), json(&outcome.risk.scorecards), json(&again.scorecards));
-    for (then, now) in record.plugins.iter().zip(&again.runs) {
-        let field = |name: &str| format!("plugins[{}].{name}", then.binding);
-        differ(field("layer"), json(&then.layer), json(&now.layer));
-        differ(field("package"), json(&then.package), json(&now.package));
-        differ(field("version"), json(&then.version), json(&now.version));
-        differ(field("kind"), json(&then.kind), json(&now.kind));
-        differ(field("weight"), json(&then.weight), json(&now.weight));
-        // As text: the hash is over it.
-        let output = |run: &Run| Value::from(run.output.as_ref().map(|output| output.get().to_owned()));
-        differ(field("output"), output(then), output(now));
-    }
-    differences
 }
 
 fn json(value: &impl Serialize) -> Value {
