@@ -47,6 +47,10 @@ fn furnish(server: &Server) {
     }
     tenant.put("/v1/retention", &json!({ "payloads": "30d" })).expect(200);
     assert_eq!(server.admin().get("/v1/ledger/export?to=5").status, 200);
+    let simulation = tenant.post("/v1/simulations", &json!({})).expect(202);
+    // The events end with it.
+    let events = tenant.get(&format!("/v1/simulations/{}/events", simulation["id"].as_str().unwrap()));
+    assert!(events.text().contains("\"stage\":\"done\""), "{}", events.text());
     for n in 0..280 {
         let system = (n % 3 == 0).then_some("bot");
         let payload = json!({ "prompt": format!("Hello {n}") });
