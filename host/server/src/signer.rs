@@ -288,7 +288,7 @@ impl Signer {
     }
 
     /// Keeps the newest checkpoint beside the database, too. Nobody waits for that: with two more syncs on the way, a decision
-    /// with its receipt took 4.3 ms instead of 2. Should the host go away in between, the file is a moment older than the
+    /// with its receipt took 4.3 ms instead of 2.5. Should the host go away in between, the file is a moment older than the
     /// database, and tells a database that was put back from before that moment as well.
     pub(crate) async fn keep(&self) {
         let Some(signed) = self.newest.load_full().filter(|signed| signed.size > self.kept.load(Ordering::Relaxed))

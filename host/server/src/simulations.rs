@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io::{self, BufReader, Write as _};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +21,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, SharedApp};
 use crate::pipeline::details;
+use crate::signer::replace;
 
 /// How often what is under way is kept: what is lost by a crash is judged once more.
 const KEEP_EVERY: Duration = Duration::from_secs(2);
@@ -181,14 +182,14 @@ pub(crate) fn begin(
     }
     fs::create_dir_all(simulations.folder.join(&job.id))?;
     if let Some(cases) = cases {
-        write(&simulations.file(&job.id, "cases.jsonl"), cases)?;
+        replace(&simulations.file(&job.id, "cases.jsonl"), cases)?;
     }
     if let Some(component) = component {
-        write(&simulations.file(&job.id, "component.wasm"), component)?;
+        replace(&simulations.file(&job.id, "component.wasm"), component)?;
     }
     // The last one: a folder without it was never begun.
     let bytes = serde_json::to_vec(&job).map_err(|error| JobError::Other(error.to_string()))?;
-    write(&simulations.file(&job.id, "job.json"), &bytes)?;
+    replace(&simulations.file(&job.id, "job.json"), &bytes)?;
     Ok(start(app, job))
 }
 
@@ -271,7 +272,7 @@ async fn run(
         }
         if kept.elapsed() >= KEEP_EVERY {
             let bytes = serde_json::to_vec(simulation.state()).map_err(|error| JobError::Other(error.to_string()))?;
-            write(&state_file, &bytes)?;
+            replace(&state_file, &bytes)?;
             kept = Instant::now();
         }
     }
@@ -336,13 +337,4 @@ fn tell(told: &watch::Sender<Progress>, state: &State, before: u64, took: Durati
         let left = state.total.map(|total| total.saturating_sub(done) as f64 / rate.max(f64::MIN_POSITIVE));
         progress.left_seconds = left.filter(|left| *left < 1e9).map(|left| left.ceil() as u64);
     });
-}
-
-/// Writes a file so that it is there whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let part = path.with_extension("part");
-    let mut file = fs::File::create(&part)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&part, path)
 }

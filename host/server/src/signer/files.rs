@@ -100,11 +100,11 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<(), SignError> {
     sync_folder(path).map_err(failed)
 }
 
-/// Replaces a file at once: a reader finds the old text or the new.
-pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
+/// Replaces a file at once: a reader finds what was there or what is new.
+pub(crate) fn replace(path: &Path, contents: impl AsRef<[u8]>) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut file = fs::File::create(&new)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(contents.as_ref())?;
     file.sync_all()?;
     fs::rename(&new, path)?;
     sync_folder(path)
