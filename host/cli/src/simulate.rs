@@ -102,16 +102,25 @@ impl Cases {
     }
 }
 
+/// What became of it.
+enum End {
+    /// It is an entry of the ledger.
+    Recorded(u64),
+    /// It was made beside the server; judging took so long.
+    Beside(std::time::Duration),
+}
+
 /// Simulates where the decisions are stored, or asks the server to.
 pub(crate) fn run(arguments: &Arguments, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
     let specification = arguments.swap.specification()?;
     let mapping = arguments.cases.mapping()?;
     let file = arguments.cases.cases.as_deref();
-    let (report, recorded) = if arguments.place.is_given() {
-        (local::run(arguments, specification, file, mapping)?, None)
+    let (report, end) = if arguments.place.is_given() {
+        let (report, took) = local::run(arguments, specification, file, mapping)?;
+        (report, End::Beside(took))
     } else {
         let (report, seq) = remote::run(connection, specification, file, mapping, arguments.tenant.as_deref())?;
-        (report, Some(seq))
+        (report, End::Recorded(seq))
     };
     let write = |path: &Option<PathBuf>, bytes: &dyn Fn() -> anyhow::Result<Vec<u8>>| -> anyhow::Result<()> {
         let Some(path) = path else { return Ok(()) };
@@ -124,9 +133,11 @@ pub(crate) fn run(arguments: &Arguments, connection: &Connection, json: bool) ->
         output::json(&report)?;
     } else {
         show(&report)?;
-        output::line(match recorded {
-            Some(seq) => format!("recorded as entry {seq}; no ruling was made or changed"),
-            None => "not recorded: it was made beside the server; no ruling was made or changed".to_owned(),
+        output::line(match end {
+            End::Recorded(seq) => format!("recorded as entry {seq}; no ruling was made or changed"),
+            End::Beside(took) => format!(
+                "not recorded: it was made beside the server; no ruling was made or changed\njudging took {took:.1?} on all cores together"
+            ),
         })?;
     }
     Ok(Ended::Fine)

@@ -11,6 +11,7 @@ mod explain;
 mod in_force;
 mod replay;
 pub mod simulation;
+mod task;
 pub mod trials;
 mod world;
 

@@ -9,6 +9,7 @@ use assize_store::{DecisionFilter, PastDecision, Payloads, StoreError};
 use serde::Serialize;
 
 use crate::archive::{Archive, ArchiveError};
+use crate::task::Task;
 
 /// What a replay came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -126,7 +127,7 @@ pub struct Replays {
     filter: DecisionFilter,
     next: u64,
     end: u64,
-    under_way: VecDeque<tokio::task::JoinHandle<Vec<Replay>>>,
+    under_way: VecDeque<Task<Vec<Replay>>>,
     ready: VecDeque<Replay>,
 }
 
@@ -165,7 +166,7 @@ impl Replays {
                     _ => self.end,
                 };
                 let archive = Arc::clone(&self.archive);
-                self.under_way.push_back(tokio::spawn(async move {
+                self.under_way.push_back(Task::spawn(async move {
                     let mut replays = Vec::with_capacity(rows.len());
                     for past in &rows {
                         let replay = archive.judge_again(past).await;
@@ -175,7 +176,7 @@ impl Replays {
                 }));
             }
             let Some(first) = self.under_way.pop_front() else { return Ok(None) };
-            let replays = first.await.map_err(|error| StoreError::Storage {
+            let replays = first.join().await.map_err(|error| StoreError::Storage {
                 action: "judging past decisions again",
                 detail: error.to_string(),
             })?;

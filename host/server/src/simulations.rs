@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use assize_ledger::Timestamp;
@@ -15,9 +15,10 @@ use assize_registry::inspect;
 use assize_rehearing::simulation::{CaseFile, Mapping, Simulation, SimulationError, Specification, State};
 use assize_rehearing::unpublished;
 use assize_store::{Change, ChangeDraft, Outcome};
+use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::app::{App, SharedApp};
 use crate::pipeline::details;
@@ -103,7 +104,31 @@ impl Progress {
 struct Running {
     owner: Option<String>,
     told: watch::Sender<Progress>,
-    cancelled: Arc<AtomicBool>,
+    fate: Arc<Fate>,
+}
+
+impl Running {
+    fn is_open(&self) -> bool {
+        matches!(self.told.borrow().stage, Stage::Waiting | Stage::Running)
+    }
+}
+
+/// Whether it is to be recorded: settled once, so that what was cancelled is never found on record.
+#[derive(Default)]
+struct Fate {
+    settled: AtomicU8,
+    cancelled: Notify,
+}
+
+impl Fate {
+    const OPEN: u8 = 0;
+    const RECORDED: u8 = 1;
+    const CANCELLED: u8 = 2;
+
+    /// Whether this is how it ends.
+    fn settle(&self, how: u8) -> bool {
+        self.settled.compare_exchange(Self::OPEN, how, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
 }
 
 /// All that wait or are under way, and those that ended since the host started without a report.
@@ -150,15 +175,27 @@ impl Simulations {
     pub(crate) fn cancel(&self, tenant: Option<&str>, id: &str) -> bool {
         let running = self.running.lock();
         let found = running.get(id).filter(|job| tenant.is_none() || job.owner.as_deref() == tenant);
-        let open = found.filter(|job| matches!(job.told.borrow().stage, Stage::Waiting | Stage::Running));
-        open.is_some_and(|job| {
-            job.cancelled.store(true, Ordering::SeqCst);
-            true
+        found.is_some_and(|job| {
+            let cancelled = job.is_open() && job.fate.settle(Fate::CANCELLED);
+            if cancelled {
+                job.fate.cancelled.notify_one();
+            }
+            cancelled
         })
     }
 
     fn file(&self, id: &str, name: &str) -> PathBuf {
         self.folder.join(id).join(name)
+    }
+
+    /// Takes one in; of those that ended without a report, the oldest go.
+    fn take(&self, id: &str, job: Running) {
+        let mut running = self.running.lock();
+        running.insert(id.to_owned(), job);
+        let ended: Vec<String> = running.iter().filter(|(_, job)| !job.is_open()).map(|(id, _)| id.clone()).collect();
+        for id in ended.iter().take(ended.len().saturating_sub(MOST)) {
+            running.remove(id);
+        }
     }
 
     fn forget(&self, id: &str) {
@@ -169,27 +206,30 @@ impl Simulations {
 }
 
 /// Keeps what was asked for, and begins it when its turn comes. `cases` are JSON lines.
-pub(crate) fn begin(
+pub(crate) async fn begin(
     app: &SharedApp,
     job: Job,
-    cases: Option<&[u8]>,
-    component: Option<&[u8]>,
+    cases: Option<Vec<u8>>,
+    component: Option<Bytes>,
 ) -> Result<Progress, JobError> {
     let simulations = &app.simulations;
-    let open = |job: &Running| matches!(job.told.borrow().stage, Stage::Waiting | Stage::Running);
-    if simulations.running.lock().values().filter(|job| open(job)).count() >= MOST {
+    if simulations.running.lock().values().filter(|job| job.is_open()).count() >= MOST {
         return Err(JobError::Full);
     }
-    fs::create_dir_all(simulations.folder.join(&job.id))?;
-    if let Some(cases) = cases {
-        replace(&simulations.file(&job.id, "cases.jsonl"), cases)?;
-    }
-    if let Some(component) = component {
-        replace(&simulations.file(&job.id, "component.wasm"), component)?;
-    }
-    // The last one: a folder without it was never begun.
     let bytes = serde_json::to_vec(&job).map_err(|error| JobError::Other(error.to_string()))?;
-    replace(&simulations.file(&job.id, "job.json"), &bytes)?;
+    let folder = simulations.folder.join(&job.id);
+    blocking(move || {
+        fs::create_dir_all(&folder)?;
+        if let Some(cases) = cases {
+            replace(&folder.join("cases.jsonl"), cases)?;
+        }
+        if let Some(component) = component {
+            replace(&folder.join("component.wasm"), component)?;
+        }
+        // The last one: a folder without it was never begun.
+        replace(&folder.join("job.json"), bytes)
+    })
+    .await?;
     Ok(start(app, job))
 }
 
@@ -213,13 +253,18 @@ pub(crate) fn resume(app: &SharedApp) {
 fn start(app: &SharedApp, job: Job) -> Progress {
     let progress = Progress::of(&job.id);
     let (told, _) = watch::channel(progress.clone());
-    let cancelled = Arc::new(AtomicBool::new(false));
-    let running = Running { owner: job.owner.clone(), told: told.clone(), cancelled: Arc::clone(&cancelled) };
-    app.simulations.running.lock().insert(job.id.clone(), running);
+    let fate = Arc::new(Fate::default());
+    let running = Running { owner: job.owner.clone(), told: told.clone(), fate: Arc::clone(&fate) };
+    app.simulations.take(&job.id, running);
     let app = Arc::clone(app);
     tokio::spawn(async move {
         let id = job.id.clone();
-        let (stage, error, seq) = match run(&app, job, &told, &cancelled).await {
+        // What is cancelled ends where it is, and its tasks with it.
+        let ran = tokio::select! {
+            ran = run(&app, job, &told, &fate) => ran,
+            () = fate.cancelled.notified() => Ok(None),
+        };
+        let (stage, error, seq) = match ran {
             Ok(Some(seq)) => (Stage::Done, None, Some(seq)),
             Ok(None) => (Stage::Cancelled, None, None),
             Err(error) => {
@@ -246,12 +291,7 @@ fn start(app: &SharedApp, job: Job) -> Progress {
 }
 
 /// Runs to the end and records it; none where it was cancelled.
-async fn run(
-    app: &App,
-    job: Job,
-    told: &watch::Sender<Progress>,
-    cancelled: &AtomicBool,
-) -> Result<Option<u64>, JobError> {
+async fn run(app: &App, job: Job, told: &watch::Sender<Progress>, fate: &Fate) -> Result<Option<u64>, JobError> {
     let _turn = app.simulations.turn.acquire().await.map_err(|error| JobError::Other(error.to_string()))?;
     let state_file = app.simulations.file(&job.id, "state.json");
     let state = fs::read(&state_file).ok().and_then(|state| serde_json::from_slice::<State>(&state).ok());
@@ -259,9 +299,6 @@ async fn run(
     let (started, before) = (Instant::now(), simulation.state().tally.cases);
     let (mut kept, mut shown) = (started, None::<Instant>);
     loop {
-        if cancelled.load(Ordering::SeqCst) {
-            return Ok(None);
-        }
         let more = simulation.step().await?;
         if shown.is_none_or(|shown| shown.elapsed() >= TELL_EVERY) || !more {
             shown = Some(Instant::now());
@@ -272,7 +309,8 @@ async fn run(
         }
         if kept.elapsed() >= KEEP_EVERY {
             let bytes = serde_json::to_vec(simulation.state()).map_err(|error| JobError::Other(error.to_string()))?;
-            replace(&state_file, &bytes)?;
+            let file = state_file.clone();
+            blocking(move || replace(&file, bytes)).await?;
             kept = Instant::now();
         }
     }
@@ -286,11 +324,15 @@ async fn run(
             ("role", &job.role),
             ("cases", &cases.to_string()),
             ("flips", &flips.to_string()),
+            ("judging_ms", &simulation.took().as_millis().to_string()),
         ]),
         confidential: BTreeMap::new(),
         input: None,
         change: Change::Simulation { id: job.id.clone(), report },
     };
+    if !fate.settle(Fate::RECORDED) {
+        return Ok(None);
+    }
     let seq = match app.store.change(draft).await.map_err(|error| JobError::Other(error.to_string()))? {
         Outcome::Appended(appended) => appended.seq,
         // A host that went away between recording and tidying up.
@@ -321,6 +363,12 @@ async fn prepare(app: &App, job: &Job, state: Option<State>) -> Result<Simulatio
         extra.extend([unpublished(&package.manifest, package.digest)]);
     }
     Ok(Simulation::over_decisions(archive, specification, tenant, extra, state).await?)
+}
+
+/// Writes off the threads that serve.
+async fn blocking(write: impl FnOnce() -> io::Result<()> + Send + 'static) -> Result<(), JobError> {
+    let written = tokio::task::spawn_blocking(write).await;
+    Ok(written.map_err(|error| JobError::Other(error.to_string()))??)
 }
 
 fn tell(told: &watch::Sender<Progress>, state: &State, before: u64, took: Duration) {

@@ -33,7 +33,7 @@ pub(super) fn run(
     specification: Specification,
     file: Option<&Path>,
     mapping: Mapping,
-) -> anyhow::Result<Report> {
+) -> anyhow::Result<(Report, Duration)> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let tenant = arguments.tenant.clone();
     runtime.block_on(async {
@@ -76,7 +76,7 @@ pub(super) fn run(
         }
         meter.clear();
         reader.close().await;
-        Ok(simulation.report())
+        Ok((simulation.report(), simulation.took()))
     })
 }
 

@@ -190,6 +190,7 @@ pub(super) fn case_of(row: u64, bytes: &[u8], mapping: &Mapping, tenant: &str) -
         }
         Some(kind) => mapped(text.trim_ascii(), kind, mapping)?,
     };
+    check_words(&body)?;
     let environment: Environment = body.environment.parse().map_err(|error| format!("environment: {error}"))?;
     let occurred_at = day("occurred_at", body.occurred_at.as_deref().unwrap_or(NO_DAY))?;
     let rules_as_of = body.rules_as_of.as_deref().map_or(Ok(occurred_at), |text| day("rules_as_of", text))?;
@@ -213,6 +214,27 @@ pub(super) fn case_of(row: u64, bytes: &[u8], mapping: &Mapping, tenant: &str) -
         context: to_raw_value(&context).map_err(|error| error.to_string())?,
     };
     Ok(FileCase { id, input: Input::new(case, None), bad })
+}
+
+/// Longer words are no identifiers, as at the door; here they would also swell the counts.
+const LONGEST_WORD: usize = 256;
+/// More than a case has laws.
+const MOST_JURISDICTIONS: usize = 256;
+
+fn check_words(body: &Body) -> Result<(), String> {
+    let words = [("id", &body.id), ("system", &body.system), ("sector", &body.sector), ("actor", &body.actor)];
+    let words = words.into_iter().chain([("action", &body.action), ("resource", &body.resource)]);
+    let words = words.filter_map(|(field, word)| word.as_deref().map(|word| (field, word)));
+    let codes = body.jurisdictions.iter().map(|code| ("jurisdictions", code.as_str()));
+    let too_long = |word: &str| word.is_empty() || word.len() > LONGEST_WORD || word.chars().any(char::is_control);
+    if let Some((field, _)) = words.chain(codes).chain([("kind", body.kind.as_str())]).find(|(_, word)| too_long(word))
+    {
+        return Err(format!("{field}: use 1 to {LONGEST_WORD} bytes without control characters"));
+    }
+    if body.jurisdictions.len() > MOST_JURISDICTIONS {
+        return Err(format!("jurisdictions: {}, more than {MOST_JURISDICTIONS}", body.jurisdictions.len()));
+    }
+    Ok(())
 }
 
 fn mapped(text: &str, kind: &str, mapping: &Mapping) -> Result<(Body, Option<bool>), String> {

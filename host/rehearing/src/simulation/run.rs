@@ -4,21 +4,21 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use assize_kernel::{Candidate, Input, Judged, RunStatus, decide};
+use assize_kernel::{Candidate, Input, Judged, RunStatus, Snapshot, decide};
 use assize_ledger::Timestamp;
 use assize_registry::PackageName;
 use assize_sandbox::contract::Verdict;
 use assize_store::{PastDecision, Payloads};
 use semver::Version;
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinHandle;
 
 use super::cases::{CaseFile, Mapping, case_of};
 use super::report::{Covered, Report};
 use super::tally::{Came, Flip, Tally};
-use super::worlds::{Swapped, Trial, Worlds};
+use super::worlds::{Trial, Worlds};
 use super::{SimulationError, Specification};
 use crate::archive::Archive;
+use crate::task::Task;
 
 /// Cases that one task judges: enough that reading and switching don't count, few enough to stop soon.
 const AT_ONCE: usize = 128;
@@ -33,6 +33,8 @@ pub struct State {
     pub next: u64,
     /// One past the last entry that is looked at; a row of a file has no such bound.
     pub end: u64,
+    /// The moment of ours whose policies and versions are those of now, however often it is interrupted.
+    pub known: Timestamp,
     /// Cases that there are; none where a file is read as it comes.
     pub total: Option<u64>,
     /// What was counted so far.
@@ -48,10 +50,9 @@ pub struct Simulation {
     tenant: Option<String>,
     source: Source,
     state: State,
-    begun: Timestamp,
     /// Time that judging took, on all cores together.
     judging: Duration,
-    under_way: VecDeque<JoinHandle<Chunk>>,
+    under_way: VecDeque<Task<Chunk>>,
     exhausted: bool,
     /// The next entry or row to read.
     reading: u64,
@@ -88,10 +89,10 @@ impl Simulation {
         let state = match state {
             Some(state) => state,
             None => {
-                let end = archive.reader().head().await?.map_or(0, |head| head.size);
+                let (end, known) = moment(&archive).await?;
                 let filter = specification.decisions.filter();
                 let total = archive.reader().count_past(tenant.as_deref(), &filter, 0, end).await?;
-                State { end, total: Some(total), ..State::default() }
+                State { end, known, total: Some(total), ..State::default() }
             }
         };
         Self::new(archive, specification, tenant, unpublished, Source::Decisions, state).await
@@ -107,7 +108,10 @@ impl Simulation {
         state: Option<State>,
     ) -> Result<Self, SimulationError> {
         mapping.check()?;
-        let state = state.unwrap_or_default();
+        let state = match state {
+            Some(state) => state,
+            None => State { known: moment(&archive).await?.1, ..State::default() },
+        };
         file.skip(state.next)?;
         let source = Source::File(file, Arc::new(mapping));
         Self::new(archive, specification, Some(tenant), HashMap::new(), source, state).await
@@ -121,13 +125,12 @@ impl Simulation {
         source: Source,
         state: State,
     ) -> Result<Self, SimulationError> {
-        let worlds = Worlds::new(Arc::clone(&archive), specification, tenant.clone(), unpublished).await?;
+        let worlds = Worlds::new(Arc::clone(&archive), specification, tenant.clone(), unpublished, state.known).await?;
         Ok(Self {
             worlds: Arc::new(worlds),
             archive,
             tenant,
             source,
-            begun: Timestamp::now(),
             judging: Duration::ZERO,
             under_way: VecDeque::new(),
             exhausted: state.done,
@@ -155,7 +158,7 @@ impl Simulation {
                 Source::File(_, mapping) => Arc::clone(mapping),
             };
             let tenant = self.tenant.clone().unwrap_or_default();
-            self.under_way.push_back(tokio::spawn(async move {
+            self.under_way.push_back(Task::spawn(async move {
                 let started = Instant::now();
                 let mut outcomes = Vec::with_capacity(trials.len());
                 for trial in trials {
@@ -168,7 +171,7 @@ impl Simulation {
             self.state.done = true;
             return Ok(false);
         };
-        let chunk = first.await.map_err(|error| SimulationError::Judging(error.to_string()))?;
+        let chunk = first.join().await.map_err(|error| SimulationError::Judging(error.to_string()))?;
         let specification = self.worlds.specification();
         for outcome in chunk.outcomes {
             match outcome {
@@ -230,10 +233,17 @@ impl Simulation {
         }
     }
 
-    /// When this part of it began, and the processor time that judging took since, on all cores together.
-    pub const fn cost(&self) -> (Timestamp, Duration) {
-        (self.begun, self.judging)
+    /// The time that judging took in this run, on all cores together. It isn't in the report: it never comes out twice.
+    pub const fn took(&self) -> Duration {
+        self.judging
     }
+}
+
+/// Where the ledger ends, and the moment of that: never before an entry, whatever the clock says.
+async fn moment(archive: &Archive) -> Result<(u64, Timestamp), SimulationError> {
+    let head = archive.reader().head().await?;
+    let now = Timestamp::now();
+    Ok(head.map_or((0, now), |head| (head.size, head.time.max(now))))
 }
 
 async fn outcome(worlds: &Worlds, trial: Trial, mapping: &Mapping, tenant: &str) -> Outcome {
@@ -250,9 +260,10 @@ async fn past_outcome(worlds: &Worlds, past: PastDecision) -> Result<Outcome, St
     let row = past.row;
     let was = (verdict(&row.verdict)?, row.reason);
     let swapped = worlds.swapped(&row.tenant, row.system.as_deref(), Some(row.snapshot)).await;
-    let mut swapped = swapped.map_err(|error| error.to_string())?;
-    swapped.touched |= row.snapshot != swapped.snapshot.hash();
-    judge(worlds, &swapped, input, row.id, Some(row.seq), was, None).await
+    let swapped = swapped.map_err(|error| error.to_string())?;
+    let touched = row.snapshot != swapped.hash();
+    let before = Before { id: row.id, seq: Some(row.seq), was: was.0, reason: was.1, bad: None };
+    judge(worlds, &swapped, touched, input, before).await
 }
 
 async fn line_outcome(
@@ -267,58 +278,57 @@ async fn line_outcome(
     let case = input.case();
     let now = worlds.now(tenant, case.system.as_deref()).await.map_err(|error| error.to_string())?;
     let was = decide(&now, &input).await.map_err(|error| error.to_string())?;
+    let (verdict, reason) = (was.conclusion.verdict, was.conclusion.reason.clone());
+    let before = Before { id: made.id, seq: None, was: verdict, reason, bad: made.bad };
     if worlds.specification().changes_nothing() {
-        let same = (was.conclusion.verdict, was.conclusion.reason.clone());
-        return Ok(came_out(&was, &input, made.id, None, same, made.bad, false));
+        return Ok(came_out(&was, &input, before, false));
     }
-    let was = (was.conclusion.verdict, was.conclusion.reason);
-    let mut swapped = worlds.swapped(tenant, case.system.as_deref(), None).await.map_err(|error| error.to_string())?;
-    swapped.touched = swapped.snapshot.hash() != now.hash();
+    let swapped = worlds.swapped(tenant, case.system.as_deref(), None).await.map_err(|error| error.to_string())?;
+    let touched = swapped.hash() != now.hash();
     let input = Arc::try_unwrap(input).map_err(|_| "the case is still being judged".to_owned())?;
-    judge(worlds, &swapped, input, made.id, None, was, made.bad).await
+    judge(worlds, &swapped, touched, input, before).await
+}
+
+/// What is known of a case without the simulation.
+struct Before {
+    id: String,
+    seq: Option<u64>,
+    was: Verdict,
+    reason: String,
+    bad: Option<bool>,
 }
 
 async fn judge(
     worlds: &Worlds,
-    swapped: &Swapped,
+    swapped: &Arc<Snapshot>,
+    touched: bool,
     input: Input,
-    id: String,
-    seq: Option<u64>,
-    was: (Verdict, String),
-    bad: Option<bool>,
+    before: Before,
 ) -> Result<Outcome, String> {
     let day = worlds.specification().changes.rules_as_of;
-    let touched = swapped.touched || day.is_some_and(|day| day != input.case().rules_as_of);
+    let touched = touched || day.is_some_and(|day| day != input.case().rules_as_of);
     let input = match day {
         Some(day) => input.under_rules_of(day),
         None => input,
     };
     let input = Arc::new(input);
-    let judged = decide(&swapped.snapshot, &input).await.map_err(|error| error.to_string())?;
-    Ok(came_out(&judged, &input, id, seq, was, bad, touched))
+    let judged = decide(swapped, &input).await.map_err(|error| error.to_string())?;
+    Ok(came_out(&judged, &input, before, touched))
 }
 
-fn came_out(
-    judged: &Judged,
-    input: &Input,
-    id: String,
-    seq: Option<u64>,
-    was: (Verdict, String),
-    bad: Option<bool>,
-    touched: bool,
-) -> Outcome {
+fn came_out(judged: &Judged, input: &Input, before: Before, touched: bool) -> Outcome {
     let case = input.case();
     let flip = Flip {
-        id,
-        seq,
-        was: was.0,
-        was_reason: was.1,
+        id: before.id,
+        seq: before.seq,
+        was: before.was,
+        was_reason: before.reason,
         would_be: judged.conclusion.verdict,
         would_be_reason: judged.conclusion.reason.clone(),
         occurred_at: case.occurred_at,
         system: case.system.clone(),
         jurisdictions: case.jurisdictions.clone(),
-        bad,
+        bad: before.bad,
     };
     Outcome::Came(Box::new(Came { flip, runs: runs(judged), touched }))
 }

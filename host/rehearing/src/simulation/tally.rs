@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Names that a breakdown lists at most; further ones are counted together.
 const MOST_NAMES: usize = 1000;
+/// Characters of a reason that are kept.
+const LONGEST_WHY: usize = 300;
 /// What those are counted under.
 const OTHERS: &str = "(others)";
 
@@ -229,7 +231,9 @@ impl Tally {
     /// Counts a case that can't be judged.
     pub(crate) fn add_unreadable(&mut self, why: &str) {
         self.cases += 1;
-        count(&mut self.unreadable, why, |cases| *cases += 1);
+        // It may quote a case, which may be long.
+        let end = why.char_indices().nth(LONGEST_WHY).map_or(why.len(), |(end, _)| end);
+        count(&mut self.unreadable, why.get(..end).unwrap_or_default(), |cases| *cases += 1);
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) struct Worlds {
     /// Versions that aren't published.
     unpublished: HashMap<(PackageName, Version), Candidate>,
     /// By the hash of what changes are made to.
-    changed: Mutex<HashMap<Digest, Swapped>>,
+    changed: Mutex<HashMap<Digest, Arc<Snapshot>>>,
     /// By their hash, with components.
     unchanged: Mutex<HashMap<Digest, Arc<Snapshot>>>,
 }
@@ -49,9 +49,10 @@ impl Worlds {
         specification: Specification,
         tenant: Option<String>,
         unpublished: HashMap<(PackageName, Version), Candidate>,
+        known: Timestamp,
     ) -> Result<Self, SimulationError> {
         specification.check()?;
-        let now = Arc::new(World::newest(archive.reader()).await?);
+        let now = Arc::new(World::known_at(archive.reader(), known).await?);
         let base = match specification.base() {
             Base::Recorded => None,
             Base::Now => Some(Arc::clone(&now)),
@@ -127,7 +128,7 @@ impl Worlds {
             return Ok(Arc::clone(known));
         }
         let equipped = self.archive.equipped(&bare).await?;
-        keep(&self.unchanged, bare.hash(), Arc::clone(&equipped));
+        keep(&self.unchanged, bare.hash(), &equipped);
         Ok(equipped)
     }
 
@@ -137,11 +138,11 @@ impl Worlds {
         tenant: &str,
         system: Option<&str>,
         recorded: Option<Digest>,
-    ) -> Result<Swapped, SimulationError> {
+    ) -> Result<Arc<Snapshot>, SimulationError> {
         let bare = match (&self.base, recorded) {
             (None, Some(hash)) => {
                 if let Some(known) = self.changed.lock().get(&hash) {
-                    return Ok(known.clone());
+                    return Ok(Arc::clone(known));
                 }
                 self.archive.bare(hash).await?
             }
@@ -151,7 +152,7 @@ impl Worlds {
             }
         };
         if let Some(known) = self.changed.lock().get(&bare.hash()) {
-            return Ok(known.clone());
+            return Ok(Arc::clone(known));
         }
         let changes = &self.specification.changes;
         let equipped = if changes.keeps_snapshots() {
@@ -160,24 +161,15 @@ impl Worlds {
             let find = |package: &PackageName, version: &Version| self.candidate(package, version, Some(tenant));
             self.archive.equipped(&changes.apply(&bare, find, |_| None)?).await?
         };
-        let swapped = Swapped { touched: equipped.hash() != recorded.unwrap_or(bare.hash()), snapshot: equipped };
-        keep(&self.changed, bare.hash(), swapped.clone());
-        Ok(swapped)
+        keep(&self.changed, bare.hash(), &equipped);
+        Ok(equipped)
     }
 }
 
-/// What a case is judged with in the simulation.
-#[derive(Clone)]
-pub(super) struct Swapped {
-    pub(super) snapshot: Arc<Snapshot>,
-    /// Whether that is another one than without the simulation: a change of what a snapshot doesn't have is none.
-    pub(super) touched: bool,
-}
-
-fn keep<T>(kept: &Mutex<HashMap<Digest, T>>, hash: Digest, snapshot: T) {
+fn keep(kept: &Mutex<HashMap<Digest, Arc<Snapshot>>>, hash: Digest, snapshot: &Arc<Snapshot>) {
     let mut kept = kept.lock();
     if kept.len() >= KEPT {
         kept.clear();
     }
-    kept.insert(hash, snapshot);
+    kept.insert(hash, Arc::clone(snapshot));
 }

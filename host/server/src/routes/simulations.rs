@@ -84,7 +84,7 @@ pub(crate) async fn create(State(app): State<SharedApp>, caller: Caller, body: B
         }
         lines
     });
-    Ok(accepted(&simulations::begin(&app, job, cases.as_deref(), None)?))
+    Ok(accepted(&simulations::begin(&app, job, cases, None).await?))
 }
 
 /// Since when decisions are tried.
@@ -116,7 +116,7 @@ pub(crate) async fn package(
     specification.decisions.from = since;
     specification.changes.versions.insert(name, version);
     let job = job(&caller, caller.bound_to.clone(), specification, None, true)?;
-    Ok(accepted(&simulations::begin(&app, job, None, Some(&bytes))?))
+    Ok(accepted(&simulations::begin(&app, job, None, Some(bytes)).await?))
 }
 
 fn job(
