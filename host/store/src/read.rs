@@ -1,15 +1,17 @@
 //! Reading what is stored.
 
-use std::fmt;
+mod columns;
+
 use std::path::Path;
 
 use assize_ledger::{DecisionFacts, Digest, Entry, EntryRef, Salt, Timestamp};
 use sqlx::AssertSqlSafe;
 
-use crate::db::{FromCell, On, Pool, Query, Row, Scalar, Value, int, query, query_scalar, storage};
+use self::columns::{Columns, decision, effect, policy, stamp, system};
+use crate::db::{On, Pool, Query, Row, Scalar, Value, int, query, query_scalar, storage};
 use crate::rows::{
-    ActivationEvent, ActivationRow, DecisionFilter, DecisionRow, EffectRow, EntryRow, HeadRow, KeyRow, PackageRow,
-    Page, PastDecision, Payloads, PolicyRow, ReEvaluationRow, RetentionRow, SealedRow, SimulationRow, StampRow,
+    ActivationEvent, ActivationRow, DecisionFilter, DecisionRow, EntryRow, HeadRow, KeyRow, PackageRow, Page,
+    PastDecision, Payloads, PolicyRow, ReEvaluationRow, RetentionRow, SealedRow, SimulationRow, StampRow,
     StoredDecision, SystemRow,
 };
 use crate::{StoreError, postgres, sqlite};
@@ -535,108 +537,6 @@ pub(crate) async fn origin(on: On<'_>) -> Result<Option<String>, StoreError> {
     let Some(bytes) = bytes else { return Ok(None) };
     let corrupt = |detail: String| StoreError::Corrupt { record: "entry 0".into(), detail };
     Entry::decode(&bytes).map(|entry| Some(entry.origin)).map_err(|error| corrupt(error.to_string()))
-}
-
-/// Reads columns by place, and says which record can't be read.
-struct Columns<'r>(&'r Row, &'static str);
-
-impl<'r> Columns<'r> {
-    fn get<T>(&self, at: usize) -> Result<T, StoreError>
-    where
-        T: FromCell<'r>,
-    {
-        self.0.try_get(at).map_err(|error| self.corrupt(&error))
-    }
-
-    fn count(&self, at: usize) -> Result<u64, StoreError> {
-        u64::try_from(self.get::<i64>(at)?).map_err(|error| self.corrupt(&error))
-    }
-
-    fn digest(&self, at: usize) -> Result<Digest, StoreError> {
-        Digest::try_from(self.get::<&[u8]>(at)?).map_err(|error| self.corrupt(&error))
-    }
-
-    fn time(&self, at: usize) -> Result<Timestamp, StoreError> {
-        let millis = self.count(at)?;
-        Timestamp::from_millis(millis).ok_or_else(|| self.corrupt(&format_args!("{millis} is no time")))
-    }
-
-    fn tenant(&self, at: usize) -> Result<Option<String>, StoreError> {
-        Ok(Some(self.get::<String>(at)?).filter(|tenant| !tenant.is_empty()))
-    }
-
-    fn corrupt(&self, error: &dyn fmt::Display) -> StoreError {
-        StoreError::Corrupt { record: self.1.to_owned(), detail: error.to_string() }
-    }
-}
-
-fn decision(row: &Row) -> Result<DecisionRow, StoreError> {
-    let row = Columns(row, "decision");
-    let body_hash: Option<&[u8]> = row.get(18)?;
-    Ok(DecisionRow {
-        seq: row.count(0)?,
-        entry_hash: row.digest(1)?,
-        id: row.get(2)?,
-        tenant: row.get(3)?,
-        system: row.get(4)?,
-        environment: row.get(5)?,
-        kind: row.get(6)?,
-        verdict: row.get(7)?,
-        reason: row.get(8)?,
-        risk_score: row.get(9)?,
-        confidence: row.get(10)?,
-        occurred_at: row.time(11)?,
-        rules_as_of: row.time(12)?,
-        received_at: row.time(13)?,
-        decided_at: row.time(14)?,
-        snapshot: row.digest(15)?,
-        kill_switch: row.get::<i64>(16)? != 0,
-        idempotency_key: row.get(17)?,
-        body_hash: body_hash.map(|_| row.digest(18)).transpose()?,
-    })
-}
-
-fn effect(row: &Row) -> Result<EffectRow, StoreError> {
-    let row = Columns(row, "effect");
-    let n = u32::try_from(row.count(0)?).map_err(|error| row.corrupt(&error))?;
-    Ok(EffectRow { n, binding: row.get(1)?, kind: row.get(2)?, body: row.get(3)?, state: row.get(4)? })
-}
-
-fn stamp(row: &Row) -> Result<StampRow, StoreError> {
-    let row = Columns(row, "time stamp");
-    Ok(StampRow {
-        authority: row.get(0)?,
-        size: row.count(1)?,
-        gen_time: row.time(2)?,
-        token: row.get(3)?,
-        at: row.time(4)?,
-        seq: row.count(5)?,
-    })
-}
-
-fn policy(row: &Row) -> Result<PolicyRow, StoreError> {
-    let row = Columns(row, "policy");
-    Ok(PolicyRow {
-        tenant: row.tenant(0)?,
-        scope: row.get(1)?,
-        version: row.count(2)?,
-        hash: row.digest(3)?,
-        bytes: row.get(4)?,
-        at: row.time(5)?,
-        seq: row.count(6)?,
-    })
-}
-
-fn system(row: &Row) -> Result<SystemRow, StoreError> {
-    let row = Columns(row, "system");
-    Ok(SystemRow {
-        tenant: row.tenant(0)?,
-        id: row.get(1)?,
-        version: row.count(2)?,
-        bytes: row.get(3)?,
-        at: row.time(4)?,
-        seq: row.count(5)?,
-    })
 }
 
 fn page<T>(mut rows: Vec<T>, limit: u32, seq: impl Fn(&T) -> u64) -> Page<T> {

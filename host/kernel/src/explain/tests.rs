@@ -1,5 +1,6 @@
 use super::*;
 use crate::{Aspect, Side, Told, contrast, cross};
+use assize_ledger::Digest;
 use assize_sandbox::contract::Case;
 use proptest::prelude::*;
 use serde_json::json;
