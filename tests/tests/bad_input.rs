@@ -376,6 +376,37 @@ fn a_connection_that_breaks_off_leaves_nothing_behind() {
     });
 }
 
+/// One answer from a raw connection: its head.
+fn head_of_answer(stream: &mut TcpStream) -> String {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+    let length = head.split("content-length: ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
+    stream.read_exact(&mut vec![0; length]).unwrap();
+    head
+}
+
+#[test]
+fn an_answer_that_needs_no_body_leaves_the_connection_usable() {
+    let server = SERVER.get();
+    let mut stream = TcpStream::connect(server.base().strip_prefix("http://").unwrap()).unwrap();
+    for _ in 0..3 {
+        stream.write_all(b"POST /v1/nothing HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n").unwrap();
+        // The server has long seen that there is nothing here when the body comes.
+        thread::sleep(std::time::Duration::from_millis(100));
+        stream.write_all(b"{}").unwrap();
+        let head = head_of_answer(&mut stream);
+        assert!(head.starts_with("http/1.1 404") && !head.contains("connection: close"), "{head}");
+    }
+    // One that doesn't come isn't waited for, and the client is told.
+    stream.write_all(b"POST /v1/nothing HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{").unwrap();
+    let head = head_of_answer(&mut stream);
+    assert!(head.starts_with("http/1.1 404") && head.contains("connection: close"), "{head}");
+}
+
 #[test]
 fn a_second_server_on_the_same_data_is_refused() {
     let server = SERVER.get();

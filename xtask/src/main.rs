@@ -74,8 +74,8 @@ fn test(quick: bool) -> anyhow::Result<()> {
     };
     step("format", &["fmt", "--all", "--check"])?;
     step("lints", &["clippy", "--workspace", "--all-targets", "--release", "--", "-D", "warnings"])?;
-    // Doc tests run with it, after the others.
-    step("tests", &["test", "--workspace", "--release"])
+    // Doc tests run with it, after the others. One failure doesn't hide the next.
+    step("tests", &["test", "--workspace", "--release", "--no-fail-fast"])
 }
 
 fn bench(dist: &Dist, short: bool, json: Option<PathBuf>) -> anyhow::Result<()> {

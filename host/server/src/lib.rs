@@ -11,6 +11,7 @@ mod door;
 mod export;
 mod identity;
 mod keys;
+mod leftover;
 mod metrics;
 mod openapi;
 mod outside;

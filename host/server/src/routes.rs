@@ -20,6 +20,7 @@ use axum::routing::{delete, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::SharedApp;
+use crate::leftover;
 use crate::openapi;
 use crate::problem::Problem;
 
@@ -83,6 +84,7 @@ pub(crate) fn all(app: SharedApp) -> Router {
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(axum::middleware::from_fn(leftover::read))
         .with_state(app)
 }
 
