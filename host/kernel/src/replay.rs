@@ -3,6 +3,7 @@
 use assize_ledger::Digest;
 use assize_sandbox::EngineId;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::decide::Judged;
 use crate::record::Record;
@@ -79,52 +80,80 @@ pub fn compare(recorded: &Record, again: &Judged, engine: &EngineId) -> Comparis
             replayed: now.output_hash,
         });
     }
-    let differences = found.0;
+    let differences = found.differences;
     Comparison { identical: differences.is_empty(), differences, outputs, aborted, fuel_compared }
 }
 
+/// What differs so far. Names and texts are made only where something does: of a million decisions hardly any.
 #[derive(Default)]
-struct Findings(Vec<Difference>);
+struct Findings {
+    differences: Vec<Difference>,
+    /// For what is compared as JSON; kept, since most decisions need the same room.
+    recorded: Vec<u8>,
+    replayed: Vec<u8>,
+}
 
 impl Findings {
+    fn differ(&mut self, field: String, recorded: String, replayed: String) {
+        self.differences.push(Difference { field, recorded, replayed });
+    }
+
     fn field<T: PartialEq + ToString + ?Sized>(&mut self, field: &str, recorded: &T, replayed: &T) {
         if recorded != replayed {
-            let (recorded, replayed) = (recorded.to_string(), replayed.to_string());
-            self.0.push(Difference { field: field.to_owned(), recorded, replayed });
+            self.differ(field.to_owned(), recorded.to_string(), replayed.to_string());
         }
     }
 
     fn json<T: Serialize>(&mut self, field: &str, recorded: &T, replayed: &T) {
-        let text = |value: &T| serde_json::to_string(value).unwrap_or_else(|error| error.to_string());
-        self.field(field, &text(recorded), &text(replayed));
+        let write = |bytes: &mut Vec<u8>, value: &T| {
+            bytes.clear();
+            if let Err(error) = serde_json::to_writer(&mut *bytes, value) {
+                // Neither is equal to anything then.
+                bytes.extend_from_slice(format!("{error} at {:p}", std::ptr::from_ref(value)).as_bytes());
+            }
+        };
+        write(&mut self.recorded, recorded);
+        write(&mut self.replayed, replayed);
+        if self.recorded != self.replayed {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            self.differ(field.to_owned(), text(&self.recorded), text(&self.replayed));
+        }
     }
 
     fn run(&mut self, then: &Run, now: &Run, fuel: bool) {
-        let field = |name: &str| format!("plugins[{}].{name}", then.binding);
+        let mut of_run = |name: &str, same: bool, text: &dyn Fn(&Run) -> String| {
+            if !same {
+                self.differ(format!("plugins[{}].{name}", then.binding), text(then), text(now));
+            }
+        };
         let digest = |digest: Option<Digest>| digest.map_or_else(|| "none".to_owned(), |digest| digest.to_string());
-        self.field(&field("binding"), &then.binding, &now.binding);
-        self.field(&field("layer"), &then.layer, &now.layer);
-        self.json(&field("package"), &then.package, &now.package);
-        self.json(&field("version"), &then.version, &now.version);
-        self.json(&field("kind"), &then.kind, &now.kind);
-        self.json(&field("weight"), &then.weight, &now.weight);
-        self.field(&field("digest"), &digest(then.digest), &digest(now.digest));
-        let settings = (digest(Some(then.settings_hash)), digest(Some(now.settings_hash)));
-        self.field(&field("settings_hash"), &settings.0, &settings.1);
-        let counted = |run: &Run| run.counted.map_or_else(|| "left out".to_owned(), |counted| counted.to_string());
-        self.field(&field("counted"), &counted(then), &counted(now));
-        self.field(&field("status"), then.status.as_str(), now.status.as_str());
-        self.field(&field("output_hash"), &digest(then.output_hash), &digest(now.output_hash));
+        of_run("binding", then.binding == now.binding, &|run| run.binding.clone());
+        of_run("layer", then.layer == now.layer, &|run| run.layer.clone());
+        of_run("package", then.package == now.package, &|run| run.package.to_string());
+        of_run("version", then.version == now.version, &|run| {
+            run.version.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)
+        });
+        of_run("kind", then.kind == now.kind, &|run| {
+            run.kind.map_or_else(|| "none".to_owned(), |kind| kind.to_string())
+        });
+        of_run("weight", then.weight.to_bits() == now.weight.to_bits(), &|run| run.weight.to_string());
+        of_run("digest", then.digest == now.digest, &|run| digest(run.digest));
+        of_run("settings_hash", then.settings_hash == now.settings_hash, &|run| run.settings_hash.to_string());
+        of_run("counted", then.counted == now.counted, &|run| {
+            run.counted.map_or_else(|| "left out".to_owned(), |counted| counted.to_string())
+        });
+        of_run("status", then.status == now.status, &|run| run.status.as_str().to_owned());
+        of_run("output_hash", then.output_hash == now.output_hash, &|run| digest(run.output_hash));
         // As text: the hash is over it, and a record may say what its hash doesn't.
-        let output =
-            |run: &Run| run.output.as_ref().map_or_else(|| "none".to_owned(), |output| output.get().to_owned());
-        self.field(&field("output"), &output(then), &output(now));
+        let output = |run: &Run| run.output.as_ref().map(|output| output.get().to_owned());
+        let same = then.output.as_deref().map(RawValue::get) == now.output.as_deref().map(RawValue::get);
+        of_run("output", same, &|run| output(run).unwrap_or_else(|| "none".to_owned()));
         // How far a call came before the clock ended it is chance. So is how many frames fit on the stack before a trap:
         // the engine measures it in native bytes, which differ a little between copies of the host's own code.
         let by_chance = |run: &Run| matches!(run.status, RunStatus::Aborted | RunStatus::Trapped);
         if fuel && !by_chance(then) && !by_chance(now) {
-            self.field(&field("fuel"), &then.fuel, &now.fuel);
-            self.field(&field("peak_memory"), &then.peak_memory, &now.peak_memory);
+            of_run("fuel", then.fuel == now.fuel, &|run| run.fuel.to_string());
+            of_run("peak_memory", then.peak_memory == now.peak_memory, &|run| run.peak_memory.to_string());
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct Archive {
     /// Where components are loaded already.
     lent: Mutex<Arc<World>>,
     plugins: Mutex<HashMap<Digest, Arc<Plugin>>>,
+    /// Held while a component compiles: many cases begin together, and all of them need the same ones.
+    loading: tokio::sync::Mutex<()>,
     snapshots: Mutex<Snapshots>,
 }
 
@@ -45,7 +47,8 @@ impl Archive {
     /// Reads from the store, and runs what it finds in the sandbox.
     pub fn new(reader: Reader, sandbox: Sandbox) -> Self {
         let lent = Mutex::new(Arc::new(World::default()));
-        Self { reader, sandbox, lent, plugins: Mutex::default(), snapshots: Mutex::default() }
+        let (plugins, loading, snapshots) = (Mutex::default(), tokio::sync::Mutex::default(), Mutex::default());
+        Self { reader, sandbox, lent, plugins, loading, snapshots }
     }
 
     /// Where it reads.
@@ -65,8 +68,11 @@ impl Archive {
 
     /// A component, compiled. Whether a version is yanked or retired by now doesn't matter.
     pub async fn plugin(&self, digest: Digest) -> Result<Arc<Plugin>, ArchiveError> {
-        let lent = self.lent.lock().plugin(digest);
-        if let Some(plugin) = lent.or_else(|| self.plugins.lock().get(&digest).cloned()) {
+        if let Some(plugin) = self.loaded(digest) {
+            return Ok(plugin);
+        }
+        let _loading = self.loading.lock().await;
+        if let Some(plugin) = self.loaded(digest) {
             return Ok(plugin);
         }
         let bytes = self.reader.component(&digest).await?;
@@ -82,6 +88,11 @@ impl Archive {
         let plugin = Arc::new(loaded.map_err(|error| unreadable(error.to_string()))?);
         self.keep(Arc::clone(&plugin));
         Ok(plugin)
+    }
+
+    fn loaded(&self, digest: Digest) -> Option<Arc<Plugin>> {
+        let lent = self.lent.lock().plugin(digest);
+        lent.or_else(|| self.plugins.lock().get(&digest).cloned())
     }
 
     /// A recorded snapshot with the components that `needed` picks from it. Others stay away, as if they were missing.

@@ -9,7 +9,7 @@ use assize_store::{DecisionFilter, PastDecision, Payloads, StoreError};
 use serde::Serialize;
 
 use crate::archive::{Archive, ArchiveError};
-use crate::task::Task;
+use crate::task::{Task, side_by_side};
 
 /// What a replay came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -167,12 +167,12 @@ impl Replays {
                 };
                 let archive = Arc::clone(&self.archive);
                 self.under_way.push_back(Task::spawn(async move {
-                    let mut replays = Vec::with_capacity(rows.len());
-                    for past in &rows {
-                        let replay = archive.judge_again(past).await;
-                        replays.push(replay.unwrap_or_else(|why| impossible(past, &why)));
-                    }
-                    replays
+                    let archive = &archive;
+                    side_by_side(rows, |past| async move {
+                        let replay = archive.judge_again(&past).await;
+                        replay.unwrap_or_else(|why| impossible(&past, &why))
+                    })
+                    .await
                 }));
             }
             let Some(first) = self.under_way.pop_front() else { return Ok(None) };

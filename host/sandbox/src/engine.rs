@@ -1,7 +1,6 @@
 //! The engine: how every plugin is compiled and run, in one place, and the identity of that configuration.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use assize_ledger::Digest;
 use serde::Serialize;
@@ -14,9 +13,6 @@ use crate::{since_v1_0_0, virtual_wasi};
 
 /// The version that `Cargo.lock` pins and `build.rs` reads from it.
 const WASMTIME_VERSION: &str = env!("ASSIZE_WASMTIME_VERSION");
-
-/// The period of the epoch ticker, and so the resolution of [`crate::Limits::wall_ms`].
-pub(crate) const TICK: Duration = Duration::from_millis(10);
 
 /// What an operator of the host may choose. Nothing here changes an answer.
 #[derive(Debug, Clone, Copy)]
@@ -37,9 +33,6 @@ pub enum SandboxError {
     /// wasmtime refuses the configuration on this machine.
     #[error("the WebAssembly engine can't be set up on this machine: {0:#}")]
     Engine(#[from] wasmtime::Error),
-    /// The operating system gives no thread for the epoch ticker.
-    #[error("no thread for the clock that aborts long calls: {0}")]
-    Ticker(#[from] std::io::Error),
 }
 
 /// Which engine judged. Recorded with every decision: fuel is comparable between equal ones only, answers between all.
@@ -68,7 +61,7 @@ pub(crate) struct Inner {
 }
 
 impl Sandbox {
-    /// Sets up engine, pool and ticker.
+    /// Sets up engine and pool.
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
         let slots = config.slots.max(1);
         // Keeping memory resident pays off only where the kernel can say which pages were touched (Linux 6.7):
@@ -83,7 +76,6 @@ impl Sandbox {
         let mut linker = Linker::new(&engine);
         virtual_wasi::link(&mut linker)?;
         since_v1_0_0::link(&mut linker)?;
-        start_ticker(&engine)?;
         let id = EngineId {
             host: env!("CARGO_PKG_VERSION").to_owned(),
             wasmtime: WASMTIME_VERSION.to_owned(),
@@ -163,7 +155,6 @@ fn engine_config(slots: u32, pagemap_scan: Enabled) -> Config {
         .concurrency_support(false)
         .consume_fuel(true)
         .operator_cost(cost_table())
-        .epoch_interruption(true)
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
         .wasm_memory64(false)
@@ -173,22 +164,6 @@ fn engine_config(slots: u32, pagemap_scan: Enabled) -> Config {
         .parallel_compilation(true)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
-}
-
-/// Epochs tick on a thread of their own, from the start and unconditionally: a ticker that runs only with some option
-/// is a time-out that silently never fires. It ends with the engine.
-fn start_ticker(engine: &Engine) -> std::io::Result<()> {
-    let engine = engine.weak();
-    std::thread::Builder::new().name("assize-epochs".into()).spawn(move || {
-        loop {
-            std::thread::sleep(TICK);
-            match engine.upgrade() {
-                Some(engine) => engine.increment_epoch(),
-                None => break,
-            }
-        }
-    })?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! A compiled plugin, and calling it.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use assize_ledger::{Digest, Timestamp};
@@ -12,7 +15,7 @@ use wasmtime::{Engine, Store, Trap};
 
 use crate::call::{Answer, Call, CallError, Output};
 use crate::contract::{Assessment, Case, Effect, Outcome, Risk, Ruling};
-use crate::engine::{Inner, Sandbox, TICK};
+use crate::engine::{Inner, Sandbox};
 use crate::guest::Guest;
 use crate::json::{self, JsonError};
 use crate::limits::Limits;
@@ -211,10 +214,12 @@ impl Plugin {
             Ok(run) => run,
             Err(refused) => return refused,
         };
+        let deadline = run.deadline();
+        let store = &mut run.store;
         let answer = match &self.pre {
-            Pre::RiskAgent1(pre) => v1::validate_risk_agent(pre, &mut run.store, &settings.0).await,
-            Pre::ComplianceRule1(pre) => v1::validate_compliance_rule(pre, &mut run.store, &settings.0).await,
-            Pre::Action1(pre) => v1::validate_action(pre, &mut run.store, &settings.0).await,
+            Pre::RiskAgent1(pre) => within(deadline, v1::validate_risk_agent(pre, store, &settings.0)).await,
+            Pre::ComplianceRule1(pre) => within(deadline, v1::validate_compliance_rule(pre, store, &settings.0)).await,
+            Pre::Action1(pre) => within(deadline, v1::validate_action(pre, store, &settings.0)).await,
         };
         run.end(answer)
     }
@@ -224,7 +229,7 @@ impl Plugin {
         let Pre::RiskAgent1(pre) = &self.pre else { return self.exports_no("assessor") };
         match self.begin(Some(subject), limits).await {
             Ok(mut run) => {
-                let answer = v1::assess(pre, &mut run.store, &settings.0, subject.v1()).await;
+                let answer = within(run.deadline(), v1::assess(pre, &mut run.store, &settings.0, subject.v1())).await;
                 self.learn(run.started.elapsed());
                 run.end(answer)
             }
@@ -237,7 +242,8 @@ impl Plugin {
         let Pre::ComplianceRule1(pre) = &self.pre else { return self.exports_no("adjudicator") };
         match self.begin(Some(subject), limits).await {
             Ok(mut run) => {
-                let answer = v1::rule(pre, &mut run.store, &settings.0, subject.v1(), risk).await;
+                let answer =
+                    within(run.deadline(), v1::rule(pre, &mut run.store, &settings.0, subject.v1(), risk)).await;
                 self.learn(run.started.elapsed());
                 run.end(answer)
             }
@@ -256,7 +262,8 @@ impl Plugin {
         let Pre::Action1(pre) = &self.pre else { return self.exports_no("planner") };
         match self.begin(Some(subject), limits).await {
             Ok(mut run) => {
-                let answer = v1::plan(pre, &mut run.store, &settings.0, subject.v1(), outcome).await;
+                let answer =
+                    within(run.deadline(), v1::plan(pre, &mut run.store, &settings.0, subject.v1(), outcome)).await;
                 self.learn(run.started.elapsed());
                 run.end(answer)
             }
@@ -282,8 +289,6 @@ impl Plugin {
         let mut store = Store::new(&self.sandbox.engine, Guest::new(limits, now, seed));
         store.limiter(|guest| &mut guest.accounts);
         store.set_hostcall_fuel(usize::try_from(limits.output_bytes.saturating_mul(4)).unwrap_or(usize::MAX));
-        let ticks = limits.wall_ms / u64::try_from(TICK.as_millis()).unwrap_or(1);
-        store.set_epoch_deadline(ticks.max(1) + 1);
         let prepared = store.set_fuel(limits.fuel).and_then(|()| store.fuel_async_yield_interval(Some(YIELD_EVERY)));
         match prepared {
             Ok(()) => Ok(Run { store, limits: *limits, started, _slot: slot }),
@@ -296,6 +301,19 @@ impl Plugin {
 /// neighbours for no longer than that, at each of the steps that their decisions take.
 const YIELD_EVERY: u64 = 50_000;
 
+/// Waits for a call until the deadline. The clock is read where the call yields, every [`YIELD_EVERY`] units of fuel: whatever
+/// a guest does without end costs fuel. What goes on is ended as by [`Trap::Interrupt`].
+async fn within<T>(deadline: Option<Instant>, call: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
+    let mut call = pin!(call);
+    poll_fn(|context| match call.as_mut().poll(context) {
+        Poll::Pending if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
+            Poll::Ready(Err(Trap::Interrupt.into()))
+        }
+        polled => polled,
+    })
+    .await
+}
+
 /// A call under way.
 struct Run {
     store: Store<Guest>,
@@ -305,6 +323,11 @@ struct Run {
 }
 
 impl Run {
+    /// None where it is beyond what the clock can say.
+    fn deadline(&self) -> Option<Instant> {
+        self.started.checked_add(Duration::from_millis(self.limits.wall_ms))
+    }
+
     /// Checks and hashes the answer, and settles the accounts.
     fn end<T: Answer>(self, answer: v1::Answered<T>) -> Call<T> {
         let duration = self.started.elapsed();

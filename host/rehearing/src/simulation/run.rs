@@ -18,7 +18,7 @@ use super::tally::{Came, Flip, Tally};
 use super::worlds::{Trial, Worlds};
 use super::{SimulationError, Specification};
 use crate::archive::Archive;
-use crate::task::Task;
+use crate::task::{Task, side_by_side};
 
 /// Cases that one task judges: enough that reading and switching don't count, few enough to stop soon.
 const AT_ONCE: usize = 128;
@@ -160,10 +160,7 @@ impl Simulation {
             let tenant = self.tenant.clone().unwrap_or_default();
             self.under_way.push_back(Task::spawn(async move {
                 let started = Instant::now();
-                let mut outcomes = Vec::with_capacity(trials.len());
-                for trial in trials {
-                    outcomes.push(outcome(&worlds, trial, &mapping, &tenant).await);
-                }
+                let outcomes = side_by_side(trials, |trial| outcome(&worlds, trial, &mapping, &tenant)).await;
                 Chunk { outcomes, next, took: started.elapsed() }
             }));
         }
