@@ -37,7 +37,9 @@ fn the_corpus_reaches_what_lies_behind_the_door() {
         let files = fs::read_dir(corpus(name)).unwrap();
         assert!(files.into_iter().any(|file| takes(&fs::read(file.unwrap().path()).unwrap())), "{name}");
     };
-    taken("manifest", &|bytes| assize_registry::Manifest::parse(std::str::from_utf8(bytes).unwrap_or_default()).is_ok());
+    taken("manifest", &|bytes| {
+        assize_registry::Manifest::parse(std::str::from_utf8(bytes).unwrap_or_default()).is_ok()
+    });
     taken("entry", &|bytes| assize_ledger::Entry::decode(bytes).is_ok());
     taken("checkpoint", &|bytes| assize_ledger::Note::parse(bytes).is_ok());
     taken("package", &|bytes| assize_registry::inspect(bytes).is_ok());

@@ -13,7 +13,8 @@ fn most_memory() -> u64 {
 
 fn bomb(open: &str, close: &str, depth: usize, locals: usize) -> Vec<u8> {
     let declared = "i32 ".repeat(locals);
-    let uses: String = (0..locals).map(|n| format!("(local.set {n} (i32.add (local.get {n}) (i32.const 1)))")).collect();
+    let uses: String =
+        (0..locals).map(|n| format!("(local.set {n} (i32.add (local.get {n}) (i32.const 1)))")).collect();
     let after: String = (0..locals).map(|n| format!("(global.set 0 (local.get {n}))")).collect();
     let text = format!(
         "(component (core module (global (mut i32) (i32.const 0)) (func (local {declared}) {} {uses} {} {after})))",

