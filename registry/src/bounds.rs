@@ -21,6 +21,9 @@ pub const MOST_INSTANCES: u64 = 96;
 pub const MOST_ADAPTERS: u64 = 4096;
 /// Most functions of all core modules.
 pub const MOST_FUNCTIONS: u64 = 150_000;
+/// Most loops that stand in each other in a function, times its variables. A compiler keeps each variable apart in each of the
+/// loops around its use, so that 200 KB can ask for gigabytes; compilers write loops a dozen deep.
+pub const MOST_LOOPED_VARIABLES: u64 = 1 << 22;
 /// Largest body of a function, in bytes. Register allocation takes more than linear time; an interpreter's main loop
 /// has some 300 KB.
 pub const LARGEST_FUNCTION: u64 = 1 << 20;

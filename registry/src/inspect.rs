@@ -107,7 +107,7 @@ pub enum InspectError {
     /// It imports what a plugin may not.
     #[error(
         "the component imports {name:?} ({sort}), which no plugin may; a plugin may import assize:plugin/types and \
-         assize:plugin/log (1.0) and the virtual part of WASI 0.2 (cli, clocks, random, io, filesystem): what it must \
+         assize:plugin/log (1.0, 1.1) and the virtual part of WASI 0.2 (cli, clocks, random, io, filesystem): what it must \
          know belongs into the case's context, and what should happen is planned by an action"
     )]
     Import {
@@ -119,7 +119,7 @@ pub enum InspectError {
     /// None of its exports is a plugin's.
     #[error(
         "the component is of another world: it exports {exports}, but a plugin exports one of \
-         assize:plugin/assessor, assize:plugin/adjudicator, assize:plugin/planner (1.0.0)"
+         assize:plugin/assessor, assize:plugin/adjudicator, assize:plugin/planner ({})", Contract::WORDS.join(", ")
     )]
     OtherWorld {
         /// What it exports.

@@ -38,7 +38,7 @@ pub(crate) fn reason(text: &str) -> Option<&'static str> {
         return None;
     }
     match (name.package, major, minor) {
-        (CONTRACT, 1, 0) => match name.interface {
+        (CONTRACT, 1, 0..=1) => match name.interface {
             "types" => Some("types of the contract"),
             "log" => Some("lines kept with the decision"),
             _ => None,
@@ -80,9 +80,13 @@ mod tests {
 
     #[test]
     fn only_frozen_versions_of_virtual_interfaces_are_allowed() {
-        for name in
-            ["assize:plugin/types@1.0.0", "assize:plugin/log@1.0.7", "wasi:cli/stdout@0.2.6", "wasi:io/poll@0.2.0"]
-        {
+        for name in [
+            "assize:plugin/types@1.0.0",
+            "assize:plugin/log@1.0.7",
+            "assize:plugin/log@1.1.0",
+            "wasi:cli/stdout@0.2.6",
+            "wasi:io/poll@0.2.0",
+        ] {
             assert!(reason(name).is_some(), "{name}");
         }
         let refused = [
@@ -92,7 +96,7 @@ mod tests {
             "wasi:cli/stdout@0.3.0",
             "wasi:cli/stdout@0.2.0-rc-2023-11-10",
             "wasi:cli/run@0.2.0",
-            "assize:plugin/log@1.1.0",
+            "assize:plugin/log@1.2.0",
             "assize:plugin/assessor@1.0.0",
             "assize:plugin/log/x@1.0.0",
             "evil:plugin/log@1.0.0",

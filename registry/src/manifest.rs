@@ -88,7 +88,8 @@ impl Manifest {
     }
 }
 
-const CONTRACT_REMEDY: &str = r#"write "1.0.0", or install a host that knows the contract"#;
+const CONTRACT_REMEDY: &str =
+    r#"write "1.1.0" or "1.0.0", as the component was built, or install a host that knows the contract"#;
 
 fn syntax_error(text: &str, error: &toml::de::Error) -> ManifestError {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();

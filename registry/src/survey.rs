@@ -3,8 +3,8 @@
 //! Nothing here trusts the binary: an index that leads nowhere weighs nothing, since the validator refuses it later.
 
 use wasmparser::{
-    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, Encoding, Instance, Parser,
-    Payload,
+    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, Encoding, FunctionBody,
+    Instance, Operator, Parser, Payload,
 };
 
 use crate::bounds;
@@ -66,6 +66,32 @@ fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 
+/// How many loops stand in each other at most, times how many variables there are. Where even a loop in every three bytes
+/// couldn't come to too many, 0: so nearly no function is read for this.
+fn looped_variables(body: &FunctionBody<'_>) -> Result<u64, InspectError> {
+    let mut variables = 0_u64;
+    for declared in body.get_locals_reader()? {
+        variables = variables.saturating_add(u64::from(declared?.0));
+    }
+    if (count(body.as_bytes().len()) / 3).saturating_mul(variables) <= bounds::MOST_LOOPED_VARIABLES {
+        return Ok(0);
+    }
+    let (mut around, mut loops, mut deepest) = (Vec::new(), 0_u64, 0_u64);
+    for operator in body.get_operators_reader()? {
+        match operator? {
+            Operator::Loop { .. } => {
+                around.push(1);
+                loops += 1;
+                deepest = deepest.max(loops);
+            }
+            Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => around.push(0),
+            Operator::End => loops -= around.pop().unwrap_or_default(),
+            _ => {}
+        }
+    }
+    Ok(deepest.saturating_mul(variables))
+}
+
 impl<'a> Survey<'a> {
     /// Surveys a component and refuses what exceeds the bounds.
     pub(crate) fn of(component: &'a [u8]) -> Result<Self, InspectError> {
@@ -98,6 +124,8 @@ impl<'a> Survey<'a> {
             }
             Payload::CodeSectionEntry(body) => {
                 bounded("bytes in one function", count(body.as_bytes().len()), bounds::LARGEST_FUNCTION)?;
+                let looped = looped_variables(body)?;
+                bounded("nested loops times variables in one function", looped, bounds::MOST_LOOPED_VARIABLES)?;
             }
             Payload::InstanceSection(instances) => {
                 for instance in instances.clone() {

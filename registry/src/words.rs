@@ -69,6 +69,8 @@ vocabulary! {
     Contract, "contract" {
         /// `assize:plugin@1.0.0`.
         V1_0_0 = "1.0.0",
+        /// `assize:plugin@1.1.0`: a plugin may abstain.
+        V1_1_0 = "1.1.0",
     }
 }
 
@@ -110,7 +112,7 @@ impl Kind {
 
 impl Contract {
     /// The newest contract that this host knows.
-    pub const NEWEST: Self = Self::V1_0_0;
+    pub const NEWEST: Self = Self::V1_1_0;
 }
 
 #[cfg(test)]

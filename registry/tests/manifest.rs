@@ -124,8 +124,8 @@ fn each_refusal_names_field_value_and_remedy() {
             [r#"package.version = "1.0.0+x""#, "build metadata", "remove the part"],
         ),
         (
-            refusal_of(r#"contract = "1.0.0"#, r#"contract = "1.1.0"#),
-            [r#"package.contract = "1.1.0""#, "known: 1.0.0", "install a host"],
+            refusal_of(r#"contract = "1.0.0"#, r#"contract = "1.9.0"#),
+            [r#"package.contract = "1.9.0""#, "known: 1.0.0, 1.1.0", "install a host"],
         ),
         (
             refusal_of("risk-agent", "agent"),

@@ -48,14 +48,20 @@ pub fn repacked(package: &[u8], manifest: &str) -> Vec<u8> {
 
 /// The risk agent that grows its table. It is written by hand, in `tests/tables`.
 pub fn table_grower() -> Vec<u8> {
-    let folder = workspace().join("tests/tables");
-    let mut module = wat::parse_file(folder.join("module.wat")).unwrap();
+    let manifest = std::fs::read_to_string(workspace().join("tests/tables/assize.toml")).unwrap();
+    table_grower_with("", &manifest)
+}
+
+/// The same, with more in its core module and with a manifest of its own.
+pub fn table_grower_with(more: &str, manifest: &str) -> Vec<u8> {
+    let text = std::fs::read_to_string(workspace().join("tests/tables/module.wat")).unwrap();
+    let text = text.trim_end().strip_suffix(')').unwrap();
+    let mut module = wat::parse_str(format!("{text} {more})")).unwrap();
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_path(workspace().join("wit/1.0.0")).unwrap();
     let world = resolve.select_world(&[package], Some("risk-agent")).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    let manifest = std::fs::read_to_string(folder.join("assize.toml")).unwrap();
-    assize_registry::pack(&module, &manifest).unwrap()
+    assize_registry::pack(&module, manifest).unwrap()
 }
 
 fn leb128(mut value: usize, bytes: &mut Vec<u8>) {

@@ -261,6 +261,11 @@ impl Server {
         self.process.as_ref().expect("a running server").said.text()
     }
 
+    /// The number of its process.
+    pub fn process(&self) -> u32 {
+        self.process.as_ref().expect("a running server").child.id()
+    }
+
     /// With the first admin key.
     pub const fn admin(&self) -> &Client {
         &self.admin

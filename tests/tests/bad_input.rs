@@ -6,7 +6,8 @@ use std::net::TcpStream;
 use std::thread;
 
 use assize_tests::{
-    Answer, Client, Server, Setup, Shared, agent, answer, bundled, guest, policy, repacked, rule, ruling, with_section,
+    Answer, Client, Server, Setup, Shared, agent, answer, bundled, guest, policy, repacked, rule, ruling,
+    table_grower_with, with_section,
 };
 use serde_json::{Value, json};
 
@@ -284,6 +285,135 @@ fn a_package_that_is_none_is_refused_and_told_why() {
         // Says another kind than it is.
         let kind = include_str!("../guests/rule-echo/assize.toml").replace("compliance-rule", "risk-agent");
         refused(&repacked(&guest("rule-echo"), &kind), &["package.kind", "compliance-rule"]);
+    });
+}
+
+#[test]
+fn a_package_for_a_newer_contract_is_refused_and_told_which_are_known() {
+    let server = SERVER.get();
+    let tenant = tenant(&server);
+    without_a_trace(&tenant, || {
+        for version in ["1.9.0", "2.0.0"] {
+            let export = format!("assize:plugin/assessor@{version}");
+            let newer = packed(&format!(r#"(component (instance $i) (export "{export}" (instance $i)))"#), "");
+            tenant.publish(&newer).problem_naming(422, &[&export, "1.0.0, 1.1.0", "update the host"]);
+            let import = format!("assize:plugin/log@{version}");
+            let newer = packed(&format!(r#"(component (import "{import}" (instance)) {ASSESSOR})"#), "");
+            tenant.publish(&newer).problem_naming(422, &[&import]);
+        }
+        // The manifest of a newer one.
+        let manifest =
+            include_str!("../guests/hostile/assize.toml").replace("contract = \"1.1.0\"", "contract = \"1.9.0\"");
+        let newer = repacked(&guest("hostile"), &manifest);
+        tenant.publish(&newer).problem_naming(422, &["package.contract", "1.9.0", "1.0.0, 1.1.0"]);
+        // A manifest that says the other of two known ones.
+        let manifest =
+            include_str!("../guests/hostile/assize.toml").replace("contract = \"1.1.0\"", "contract = \"1.0.0\"");
+        let other = repacked(&guest("hostile"), &manifest);
+        tenant.publish(&other).problem_naming(422, &["package.contract", "1.0.0", "1.1.0", "correct one of them"]);
+    });
+}
+
+#[test]
+fn a_thousand_imports_are_refused_by_their_number() {
+    let server = SERVER.get();
+    let tenant = tenant(&server);
+    without_a_trace(&tenant, || {
+        let imports = repeated(1_000, |n| format!(r#"(import "a:b/i{n}@1.0.0" (instance))"#));
+        let component = packed(&format!("(component {imports} {ASSESSOR})"), "");
+        tenant.publish(&component).problem_naming(422, &["imports", "64 are allowed"]);
+    });
+}
+
+fn repeated(times: usize, part: impl Fn(usize) -> String) -> String {
+    (0..times).map(part).collect::<Vec<_>>().concat()
+}
+
+/// What the server has used of memory at most, in bytes.
+fn most_memory(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.process())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().trim().parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+fn a_small_component_that_would_be_huge_to_compile_is_refused_by_what_it_has_too_much_of() {
+    // A server of its own, whose memory is this test's.
+    let server = Server::with_guests_and(Setup::bare());
+    let tenant = tenant(&server);
+    let module = |body: &str| packed(&format!("(component (core module {body}) {ASSESSOR})"), "");
+    let many = |times: usize, part: &str| part.repeat(times);
+    let before = most_memory(&server);
+    without_a_trace(&tenant, || {
+        let functions = module(&many(150_001, "(func)"));
+        tenant.publish(&functions).problem_naming(422, &["functions", "150000 are allowed"]);
+        let table = format!("(func (param i32) (block (br_table {} (local.get 0))))", many(1_100_000, "0 "));
+        tenant.publish(&module(&table)).problem_naming(422, &["bytes in one function", "1048576 are allowed"]);
+        let nested = format!("(component {} {} {ASSESSOR})", many(50, "(component "), many(50, ")"));
+        tenant.publish(&packed(&nested, "")).problem_naming(422, &["levels of nesting", "6 are allowed"]);
+        // 30 lines that ask for 2^30 instances.
+        let doubling = repeated(29, |inner| {
+            let n = inner + 1;
+            format!(
+                "(component $c{n} (alias outer 1 $c{inner} (component $x)) (instance (instantiate $x)) (instance (instantiate $x)))"
+            )
+        });
+        let doubling = format!("(component $c0 (core module $m) (core instance (instantiate $m))) {doubling}");
+        let doubling = packed(&format!("(component {doubling} (instance (instantiate $c29)) {ASSESSOR})"), "");
+        tenant.publish(&doubling).problem_naming(422, &["instances", "96 are allowed"]);
+        // Loops in loops over many variables: a compiler keeps each variable apart in each loop.
+        let locals = many(40_000, "i32 ");
+        let uses = repeated(40_000, |n| format!("(local.set {n} (i32.add (local.get {n}) (i32.const 1)))"));
+        let loops = module(&format!(
+            "(func (local {locals}) {} {uses} {})",
+            many(5_000, "(loop "),
+            many(5_000, "(br_if 0 (i32.const 0)))")
+        ));
+        assert!(loops.len() < 1 << 20, "small to send");
+        tenant.publish(&loops).problem_naming(422, &["nested loops times variables in one function"]);
+    });
+    let grown = most_memory(&server) - before;
+    assert!(grown < 256 << 20, "{grown} bytes more, for components of less than 2 MB");
+}
+
+#[test]
+fn a_manifest_that_lies_about_what_the_start_takes_is_refused() {
+    let server = SERVER.get();
+    let tenant = tenant(&server);
+    let manifest = |limits: &str| {
+        let text =
+            include_str!("../tables/assize.toml").split("[limits]").next().unwrap().replace("test/tables", "acme/liar");
+        format!("{text}[limits]\n{limits}\n")
+    };
+    without_a_trace(&tenant, || {
+        let spinning = "(func $spin (loop $again (br $again))) (start $spin)";
+        let spinning = table_grower_with(spinning, &manifest("fuel = 1_000_000"));
+        tenant.publish(&spinning).problem_naming(422, &["can't be started within its limits", "fuel"]);
+        let growing =
+            "(func $grow (if (i32.eq (memory.grow (i32.const 15)) (i32.const -1)) (then unreachable))) (start $grow)";
+        let growing = table_grower_with(growing, &manifest("memory_bytes = 131_072"));
+        tenant.publish(&growing).problem_naming(422, &["can't be started within its limits", "memory"]);
+        let trapping = table_grower_with("(func $trap unreachable) (start $trap)", &manifest("fuel = 1_000_000"));
+        tenant.publish(&trapping).problem_naming(422, &["can't be started within its limits", "unreachable"]);
+    });
+    // What is said truly is taken.
+    let growing =
+        "(func $grow (if (i32.eq (memory.grow (i32.const 15)) (i32.const -1)) (then unreachable))) (start $grow)";
+    tenant.publish(&table_grower_with(growing, &manifest("memory_bytes = 1_048_576"))).expect(201);
+}
+
+#[test]
+fn functions_of_other_types_than_the_contracts_are_refused() {
+    let server = SERVER.get();
+    let tenant = tenant(&server);
+    without_a_trace(&tenant, || {
+        let other = r#"(component
+            (core module $m (func (export "f")))
+            (core instance $i (instantiate $m))
+            (func $f (canon lift (core func $i "f")))
+            (instance $plugin (export "assess" (func $f)) (export "validate-settings" (func $f)))
+            (export "assize:plugin/assessor@1.0.0" (instance $plugin)))"#;
+        tenant.publish(&packed(other, "")).problem_naming(422, &["does not fit the contract"]);
     });
 }
 

@@ -197,3 +197,30 @@ fn a_neighbour_gets_its_answers_while_hostile_guests_run() {
     let report = server.admin().get("/v1/ledger/verify").expect(200);
     assert_eq!(report["faults"]["count"], 0, "{report}");
 }
+
+#[test]
+fn who_abstains_is_on_record_and_weighs_nothing() {
+    let server = SERVER.get();
+    let tenant = server.tenant();
+    let silent = json!({ "do": "abstain" });
+    let bindings = [agent("agent", &answer(4.0)), agent("silent", &silent), rule("rule", &silent)];
+    tenant.set_policy("tenant", &policy(&bindings));
+    let decision = tenant.decide(None, "production", "Hello");
+    // With a zero of the silent one it would be 2.
+    assert_eq!(decision["risk"]["score"], 4.0, "{decision}");
+    let plugins = decision["plugins"].as_array().unwrap();
+    let run = plugins.iter().find(|run| run["binding"] == "silent").unwrap();
+    assert_eq!(run["status"], "abstained", "{run}");
+    let id = decision["id"].as_str().unwrap();
+    let recorded = &tenant.decision(id)["record"]["plugins"][1];
+    assert_eq!((&recorded["contract"], &recorded["error"]), (&json!("1.1.0"), &json!("as told")), "{recorded}");
+    assert_eq!(tenant.replay(id)["identical"], true);
+    let explained = tenant.get(&format!("/v1/decisions/{id}/explanation")).expect(200);
+    assert_eq!(explained["failures"], json!([]), "{explained}");
+    let told = explained["not_applied"].to_string();
+    assert!(told.contains("was asked and abstained: as told"), "{told}");
+    // Settings aren't judged by abstaining, and where all abstain nothing is found.
+    tenant.set_policy("tenant", &policy(&[agent("silent", &silent)]));
+    let decision = tenant.decide(None, "production", "Hello");
+    assert_eq!((&decision["verdict"], &decision["risk"]["score"]), (&json!("allow"), &json!(0.0)), "{decision}");
+}

@@ -49,7 +49,7 @@ fn publishing_tells_what_was_published_and_is_an_entry() {
     let published = tenant.publish(&package).expect(201);
     assert_eq!((&published["name"], &published["version"]), (&json!("acme/law"), &json!("1.0.0")));
     assert_eq!(published["digest"], hex::encode(Sha256::digest(&package)));
-    assert_eq!((&published["kind"], &published["contract"]), (&json!("compliance-rule"), &json!("1.0.0")));
+    assert_eq!((&published["kind"], &published["contract"]), (&json!("compliance-rule"), &json!("1.1.0")));
     assert_eq!(published["state"], "published");
     let shown = tenant.get("/v1/plugins/acme/law/1.0.0").expect(200);
     assert_eq!((&shown["digest"], &shown["state"]), (&published["digest"], &json!("published")));

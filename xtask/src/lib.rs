@@ -1,10 +1,11 @@
-//! What the project does with itself: `cargo xtask dist`, `demo`, `test`, `bench`.
+//! What the project does with itself: `cargo xtask dist`, `demo`, `test`, `spec`, `fuzz`, `bench`.
 //!
 //! Programs instead of scripts: they run wherever Rust does, and the compiler checks them. [`Dist`] is what everything
 //! else starts from: the binary and the packed plugins under `target/dist`.
 
 pub mod demo;
 mod dist;
+pub mod evidence;
 pub mod http;
 pub mod packages;
 pub mod server;

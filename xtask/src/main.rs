@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::steps::{cargo, run, timed, workspace};
-use xtask::{Dist, Guests, demo, dist, packages};
+use xtask::{Dist, Guests, demo, dist, evidence, packages};
 
 /// What the project does with itself.
 #[derive(Debug, Parser)]
@@ -31,6 +31,21 @@ enum Do {
         #[arg(long)]
         quick: bool,
     },
+    /// Hold the engine against the specification, and the publish path against components that nobody wrote
+    Spec {
+        /// Run the .wast files in this folder, too: say what passes
+        #[arg(long, value_name = "FOLDER")]
+        wast: Option<PathBuf>,
+        /// How many components of each sort
+        #[arg(long)]
+        components: Option<u32>,
+    },
+    /// Feed what reads strangers' bytes with bytes that nobody chose
+    Fuzz {
+        /// For so long, each target
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+    },
     /// Measure the budgets and print goal, measured and ratio
     Bench {
         /// A few seconds instead of a minute
@@ -48,6 +63,8 @@ fn main() -> ExitCode {
         Do::Dist => timed("dist", || dist(Guests::All).map(|dist| println!("in {}", dist.folder().display()))),
         Do::Demo { exit } => timed("dist", || dist(Guests::Plain)).and_then(|dist| demo::run(&dist, exit)),
         Do::Test { quick } => test(quick),
+        Do::Spec { wast, components } => evidence::spec(wast.as_deref(), components),
+        Do::Fuzz { seconds } => evidence::fuzz(seconds),
         Do::Bench { short, json } => timed("dist", || dist(Guests::Plain)).and_then(|dist| bench(&dist, short, json)),
     };
     match done {

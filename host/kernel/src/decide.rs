@@ -12,7 +12,7 @@ use crate::outcome::{Conclusion, Reason, conclude};
 use crate::policy::Thresholds;
 use crate::record::PlannedEffect;
 use crate::risk::{Scorecard, Weighed, weigh};
-use crate::run::{Run, RunStatus, Skipped, WhySkipped};
+use crate::run::{Run, Skipped, WhySkipped};
 use crate::snapshot::{Bound, Candidate, Snapshot};
 use crate::trial;
 use crate::{Environment, UnknownEnvironment};
@@ -232,10 +232,10 @@ impl<'a> Bench<'a> {
     /// Notes a call; gives its answer back, where there is one and it counts.
     fn note<T>(&mut self, seat: &Seat<'_>, call: Call<T>) -> Option<T> {
         let (run, answer) = Run::of(seat.bound, seat.candidate, seat.plugin.contract(), seat.counted, call);
-        if answer.is_some() {
-            self.runs.push(run);
-        } else {
+        if run.status.is_failure() {
             self.fail(seat.bound, run);
+        } else {
+            self.runs.push(run);
         }
         answer.filter(|_| seat.counts())
     }
@@ -326,7 +326,7 @@ impl<'a> Bench<'a> {
             let call = seat.plugin.plan(seat.settings, self.input.subject(), outcome, &limits).await;
             let (mut run, effects) = Run::of(seat.bound, seat.candidate, seat.plugin.contract(), seat.counted, call);
             match allowed(&seat, &effects.unwrap_or_default()) {
-                Ok(effects) if run.status == RunStatus::Ok => {
+                Ok(effects) if !run.status.is_failure() => {
                     if seat.counts() {
                         planned.extend(effects);
                     }

@@ -40,7 +40,9 @@ pub fn explain(record: &Record, snapshot: &Snapshot, input: Option<&Input>) -> E
     let counting = || record.plugins.iter().filter(|run| run.counts());
     let rules: Vec<Applied> = counting().filter_map(|run| telling.applied(run)).collect();
     let failures: Vec<Failed> =
-        counting().filter(|run| run.status != RunStatus::Ok).map(|run| telling.failed(run)).collect();
+        counting().filter(|run| run.status.is_failure()).map(|run| telling.failed(run)).collect();
+    let abstained = counting().filter(|run| run.status == RunStatus::Abstained).map(abstained);
+    let passed_over = record.skipped.iter().map(|skipped| telling.not_applied(skipped));
     let on_trial = record.plugins.iter().filter(|run| !run.counts()).map(|run| OnTrial {
         binding: run.binding.clone(),
         layer: run.layer.clone(),
@@ -60,7 +62,7 @@ pub fn explain(record: &Record, snapshot: &Snapshot, input: Option<&Input>) -> E
         kill_switch: telling.kill_switch(),
         score,
         rules,
-        not_applied: record.skipped.iter().map(|skipped| telling.not_applied(skipped)).collect(),
+        not_applied: passed_over.chain(abstained).collect(),
         failures,
         on_trial: on_trial.collect(),
         points: telling.points(),
@@ -220,6 +222,7 @@ impl Telling<'_> {
                     bound.iter().flat_map(|bound| &bound.binding.on).map(ToString::to_string).collect();
                 format!("it plans only where the verdict is {}", listed(Some(&on)))
             }
+            WhySkipped::Abstained => "it abstained".to_owned(),
         };
         let in_force = skipped.reason != WhySkipped::NotInForce;
         NotApplied {
@@ -316,6 +319,22 @@ impl Telling<'_> {
             }
         };
         format!("{}, because {why}.", in_words(outcome.verdict))
+    }
+}
+
+/// A plugin that was asked, and abstained.
+fn abstained(run: &Run) -> NotApplied {
+    let name = named(run.package.as_str(), run.version.as_ref(), &run.binding);
+    let why = run.error.as_deref().unwrap_or("it gave no reason");
+    NotApplied {
+        binding: run.binding.clone(),
+        layer: run.layer.clone(),
+        package: run.package.to_string(),
+        version: run.version.clone(),
+        kind: run.kind,
+        reason: WhySkipped::Abstained,
+        versions: Vec::new(),
+        sentence: format!("{name} was asked and abstained: {why}"),
     }
 }
 

@@ -17,6 +17,8 @@ use crate::snapshot::{Bound, Candidate};
 pub enum RunStatus {
     /// It answered.
     Ok,
+    /// It said that the case is none of its business: the others judge alone. Since contract 1.1.0.
+    Abstained,
     /// It said that it can't answer.
     Failed,
     /// It crashed.
@@ -36,10 +38,16 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
+    /// Whether the failure policy says what follows.
+    pub const fn is_failure(self) -> bool {
+        !matches!(self, Self::Ok | Self::Abstained)
+    }
+
     /// As records write it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::Abstained => "abstained",
             Self::Failed => "failed",
             Self::Trapped => "trapped",
             Self::OutOfFuel => "out_of_fuel",
@@ -55,6 +63,7 @@ impl RunStatus {
 impl From<&CallError> for RunStatus {
     fn from(error: &CallError) -> Self {
         match error {
+            CallError::Abstained(_) => Self::Abstained,
             CallError::Failed(_) => Self::Failed,
             CallError::Trapped(_) => Self::Trapped,
             CallError::OutOfFuel(_) => Self::OutOfFuel,
@@ -94,7 +103,7 @@ pub struct Run {
     pub counted: Option<bool>,
     /// What came of it.
     pub status: RunStatus,
-    /// Why there is no answer.
+    /// Why there is no answer; where it abstained, its own words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<String>,
     /// Units of the cost table.
@@ -169,6 +178,7 @@ impl Run {
     ) -> (Self, Option<T>) {
         let (status, error, answer) = match call.result {
             Ok(answer) => (RunStatus::Ok, None, Some(answer)),
+            Err(CallError::Abstained(why)) => (RunStatus::Abstained, Some(why), None),
             Err(error) => (RunStatus::from(&error), Some(error.to_string()), None),
         };
         let (output, output_hash) = match call.output {
@@ -213,6 +223,8 @@ pub enum WhySkipped {
     OtherKind,
     /// The action doesn't plan for this verdict.
     OtherVerdict,
+    /// It was asked, and said that the case is none of its business. Explanations say so; records keep the run.
+    Abstained,
 }
 
 impl From<Outside> for WhySkipped {

@@ -413,7 +413,8 @@ impl Calls {
     fn see(&mut self, record: &Record, layer: &str) -> Option<Said> {
         if let Some(run) = record.plugins.iter().find(|run| run.layer == layer && run.binding == self.binding) {
             self.call(run);
-            let said = said(run, &record.outcome.thresholds).unwrap_or_else(|| Said::word("failed"));
+            let none = if run.status == RunStatus::Abstained { NOT_APPLICABLE } else { "failed" };
+            let said = said(run, &record.outcome.thresholds).unwrap_or_else(|| Said::word(none));
             return Some(Said { counted: run.counts(), ..said });
         }
         let passed_over = |skipped: &&Skipped| skipped.layer == layer && skipped.binding == self.binding;
@@ -421,7 +422,7 @@ impl Calls {
     }
 
     fn call(&mut self, run: &Run) {
-        if run.status != RunStatus::Ok {
+        if run.status.is_failure() {
             *self.failures.entry(run.status.as_str()).or_default() += 1;
         }
         if run.status != RunStatus::Missing {

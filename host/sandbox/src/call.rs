@@ -52,7 +52,10 @@ pub struct LogLine {
 pub enum CallError {
     /// The plugin itself said that it can't answer.
     #[error("the plugin refused: {0}")]
-    Failed(#[from] Failure),
+    Failed(Failure),
+    /// The plugin said that the case is none of its business. Nothing has failed: the others judge the case alone.
+    #[error("abstained: {0}")]
+    Abstained(String),
     /// Unreachable code, an access out of bounds, a stack overflow, …
     #[error("trapped: {0}")]
     Trapped(String),

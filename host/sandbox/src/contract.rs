@@ -265,4 +265,7 @@ pub enum Failure {
     InvalidCase(String),
     #[error("{0}")]
     Internal(String),
+    /// Nothing failed: the case is none of the plugin's business. Since contract 1.1.0.
+    #[error("abstains: {0}")]
+    Abstains(String),
 }

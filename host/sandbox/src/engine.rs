@@ -6,10 +6,12 @@ use assize_ledger::Digest;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig, WasmFeatures,
+};
 
 use crate::guest::Guest;
-use crate::{since_v1_0_0, virtual_wasi};
+use crate::{since_v1_0_0, since_v1_1_0, virtual_wasi};
 
 /// The version that `Cargo.lock` pins and `build.rs` reads from it.
 const WASMTIME_VERSION: &str = env!("ASSIZE_WASMTIME_VERSION");
@@ -76,6 +78,7 @@ impl Sandbox {
         let mut linker = Linker::new(&engine);
         virtual_wasi::link(&mut linker)?;
         since_v1_0_0::link(&mut linker)?;
+        since_v1_1_0::link(&mut linker)?;
         let id = EngineId {
             host: env!("CARGO_PKG_VERSION").to_owned(),
             wasmtime: WASMTIME_VERSION.to_owned(),
@@ -88,6 +91,12 @@ impl Sandbox {
     /// Which engine this is.
     pub fn id(&self) -> &EngineId {
         &self.inner.id
+    }
+
+    /// The engine itself, as every plugin is compiled and run by it: for the tests that hold it against the specification of
+    /// WebAssembly, and for nothing else.
+    pub fn engine(&self) -> &Engine {
+        &self.inner.engine
     }
 }
 
@@ -128,6 +137,22 @@ fn config_digest() -> Digest {
 /// Bytes of stack for WebAssembly frames: an endless recursion ends here, long before the fiber's own stack.
 const MAX_WASM_STACK: usize = 512 << 10;
 
+/// What of WebAssembly runs here, and nothing else: the registry refuses the rest before it comes this far
+/// (`assize_registry::features`). Named one by one, since wasmtime's defaults follow from its version and from the parts of
+/// it that are compiled in.
+const PROPOSALS: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
+    .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
+    .union(WasmFeatures::SIGN_EXTENSION)
+    .union(WasmFeatures::REFERENCE_TYPES)
+    .union(WasmFeatures::MULTI_VALUE)
+    .union(WasmFeatures::BULK_MEMORY)
+    .union(WasmFeatures::SIMD)
+    .union(WasmFeatures::FLOATS)
+    .union(WasmFeatures::TAIL_CALL)
+    .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::MULTI_MEMORY)
+    .union(WasmFeatures::COMPONENT_MODEL);
+
 fn engine_config(slots: u32, pagemap_scan: Enabled) -> Config {
     let keep_resident = if matches!(pagemap_scan, Enabled::No) { 0 } else { 64 << 20 };
     let mut pool = PoolingAllocationConfig::new();
@@ -151,13 +176,13 @@ fn engine_config(slots: u32, pagemap_scan: Enabled) -> Config {
         .pagemap_scan(pagemap_scan);
     let mut config = Config::new();
     config
-        .wasm_component_model(true)
+        .wasm_features(WasmFeatures::all(), false)
+        .wasm_features(PROPOSALS, true)
         .concurrency_support(false)
         .consume_fuel(true)
         .operator_cost(cost_table())
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
-        .wasm_memory64(false)
         .max_wasm_stack(MAX_WASM_STACK)
         .async_stack_size(MAX_WASM_STACK + (512 << 10))
         .memory_init_cow(true)

@@ -12,11 +12,13 @@
 mod call;
 pub mod contract;
 mod engine;
+mod exported;
 mod guest;
 pub mod json;
 mod limits;
 mod plugin;
 mod since_v1_0_0;
+mod since_v1_1_0;
 mod virtual_wasi;
 
 pub use call::{Call, CallError, LogLine, Output};

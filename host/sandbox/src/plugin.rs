@@ -10,32 +10,28 @@ use std::time::{Duration, Instant};
 use assize_ledger::{Digest, Timestamp};
 use serde_json::value::RawValue;
 use tokio::sync::OwnedSemaphorePermit;
-use wasmtime::component::{Component, InstancePre};
+use wasmtime::component::Component;
 use wasmtime::{Engine, Store, Trap};
 
 use crate::call::{Answer, Call, CallError, Output};
-use crate::contract::{Assessment, Case, Effect, Outcome, Risk, Ruling};
+use crate::contract::{Assessment, Case, Effect, Failure, Outcome, Risk, Ruling};
 use crate::engine::{Inner, Sandbox};
+use crate::exported::{Exported, Kind, Since};
 use crate::guest::Guest;
 use crate::json::{self, JsonError};
 use crate::limits::Limits;
-use crate::since_v1_0_0 as v1;
+use crate::{since_v1_0_0 as v1, since_v1_1_0 as v1_1};
 
 /// A compiled plugin, ready to be called any number of times from any thread.
 pub struct Plugin {
     sandbox: Arc<Inner>,
-    pre: Pre,
+    kind: Kind,
+    since: Since,
+    exports: v1::Exports,
     digest: Digest,
     uses_wasi: bool,
     /// Nanoseconds: a moving average over calls that answered.
     typical: AtomicU64,
-}
-
-/// By contract version and kind.
-enum Pre {
-    RiskAgent1(v1::Exports),
-    ComplianceRule1(v1::Exports),
-    Action1(v1::Exports),
 }
 
 /// Why a component can't be loaded.
@@ -49,9 +45,15 @@ pub enum LoadError {
     Contract(wasmtime::Error),
     /// It exports something else than one interface of a known contract.
     #[error(
-        "the component exports {0}; a plugin exports exactly one of assessor, adjudicator or planner of assize:plugin@1.0.0"
+        "the component exports {0}; a plugin exports exactly one of assessor, adjudicator or planner of assize:plugin, \
+         version 1.0.0 or 1.1.0"
     )]
     Exports(String),
+    /// An instance of it can't even be started within its limits.
+    #[error(
+        "the component can't be started within its limits: {0}; raise them in the manifest, or do less at the start"
+    )]
+    Start(CallError),
     /// Compiling took too long.
     #[error("compiling took longer than {0:?}: split the component or make it smaller")]
     TooSlow(Duration),
@@ -114,12 +116,14 @@ impl Sandbox {
     pub fn load(&self, bytes: &[u8]) -> Result<Plugin, LoadError> {
         let component = Component::from_binary(&self.inner.engine, bytes).map_err(LoadError::Compile)?;
         let uses_wasi = imports_wasi(&self.inner.engine, &component);
-        let interface = exported_contract(&self.inner.engine, &component)?;
+        let Exported { kind, since, name } = Exported::by(&self.inner.engine, &component)?;
         let linked = self.inner.linker.instantiate_pre(&component).map_err(LoadError::Contract)?;
-        let pre = Pre::new(linked, &interface)?;
+        let exports = v1::Exports::find(linked, &name, kind.function()).map_err(LoadError::Contract)?;
         Ok(Plugin {
             sandbox: Arc::clone(&self.inner),
-            pre,
+            kind,
+            since,
+            exports,
             digest: Digest::of(bytes),
             uses_wasi,
             typical: AtomicU64::new(0),
@@ -148,35 +152,6 @@ fn imports_wasi(engine: &Engine, component: &Component) -> bool {
     component.component_type().imports(engine).any(|(name, _)| name.starts_with("wasi:"))
 }
 
-/// The one interface of the contract that the component exports, with its version.
-fn exported_contract(engine: &Engine, component: &Component) -> Result<String, LoadError> {
-    let names: Vec<String> = component
-        .component_type()
-        .exports(engine)
-        .filter(|(name, _)| name.starts_with("assize:plugin/"))
-        .map(|(name, _)| name.to_owned())
-        .collect();
-    match <[String; 1]>::try_from(names) {
-        Ok([name]) => Ok(name),
-        Err(names) if names.is_empty() => Err(LoadError::Exports("none of the contract's interfaces".into())),
-        Err(names) => Err(LoadError::Exports(format!("several of the contract's interfaces ({})", names.join(", ")))),
-    }
-}
-
-impl Pre {
-    fn new(linked: InstancePre<Guest>, interface: &str) -> Result<Self, LoadError> {
-        match interface {
-            "assize:plugin/assessor@1.0.0" => v1::Exports::find(linked, interface, "assess").map(Self::RiskAgent1),
-            "assize:plugin/adjudicator@1.0.0" => {
-                v1::Exports::find(linked, interface, "rule").map(Self::ComplianceRule1)
-            }
-            "assize:plugin/planner@1.0.0" => v1::Exports::find(linked, interface, "plan").map(Self::Action1),
-            other => return Err(LoadError::Exports(format!("{other}, which this host doesn't know"))),
-        }
-        .map_err(LoadError::Contract)
-    }
-}
-
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Plugin({})", self.digest.short())
@@ -190,9 +165,8 @@ impl Plugin {
     }
 
     /// The version of the contract that it was matched with.
-    #[allow(clippy::unused_self)] // The next contract version makes it depend on the plugin.
     pub const fn contract(&self) -> &'static str {
-        v1::VERSION
+        self.since.version()
     }
 
     /// How long a call took lately, on average. A hint for scheduling: it never changes an answer.
@@ -208,6 +182,24 @@ impl Plugin {
         self.typical.store(average, Ordering::Relaxed);
     }
 
+    /// What is asked of a plugin that somebody publishes: that an instance starts within its limits, and that what it exports
+    /// has the contract's types.
+    pub async fn probe(&self, limits: &Limits) -> Result<(), LoadError> {
+        let mut run = match self.begin::<()>(None, limits).await {
+            Ok(run) => run,
+            Err(refused) => return refused.result.map_err(LoadError::Start),
+        };
+        let started = match v1::start(&self.exports, &mut run.store).await {
+            Ok(started) => started,
+            Err(error) => return run.end::<()>(Err(error)).result.map_err(LoadError::Start),
+        };
+        match self.since {
+            Since::V1_0_0 => v1::fits::<v1::OwnFailure>(self.kind, &self.exports, &mut run.store, started),
+            Since::V1_1_0 => v1::fits::<v1_1::Failure>(self.kind, &self.exports, &mut run.store, started),
+        }
+        .map_err(LoadError::Contract)
+    }
+
     /// Asks the plugin whether it can work with these settings.
     pub async fn validate_settings(&self, settings: &Settings, limits: &Limits) -> Call<()> {
         let mut run = match self.begin(None, limits).await {
@@ -215,40 +207,44 @@ impl Plugin {
             Err(refused) => return refused,
         };
         let deadline = run.deadline();
-        let store = &mut run.store;
-        let answer = match &self.pre {
-            Pre::RiskAgent1(pre) => within(deadline, v1::validate_risk_agent(pre, store, &settings.0)).await,
-            Pre::ComplianceRule1(pre) => within(deadline, v1::validate_compliance_rule(pre, store, &settings.0)).await,
-            Pre::Action1(pre) => within(deadline, v1::validate_action(pre, store, &settings.0)).await,
+        let (kind, exports, store, settings) = (self.kind, &self.exports, &mut run.store, &settings.0);
+        let answer = match self.since {
+            Since::V1_0_0 => within(deadline, v1::validate::<v1::OwnFailure>(kind, exports, store, settings)).await,
+            Since::V1_1_0 => within(deadline, v1::validate::<v1_1::Failure>(kind, exports, store, settings)).await,
         };
         run.end(answer)
     }
 
     /// Asks a risk agent.
     pub async fn assess(&self, settings: &Settings, subject: &Subject, limits: &Limits) -> Call<Assessment> {
-        let Pre::RiskAgent1(pre) = &self.pre else { return self.exports_no("assessor") };
-        match self.begin(Some(subject), limits).await {
-            Ok(mut run) => {
-                let answer = within(run.deadline(), v1::assess(pre, &mut run.store, &settings.0, subject.v1())).await;
-                self.learn(run.started.elapsed());
-                run.end(answer)
-            }
-            Err(refused) => refused,
-        }
+        let mut run = match self.begin_as(Kind::RiskAgent, subject, limits).await {
+            Ok(run) => run,
+            Err(refused) => return refused,
+        };
+        let deadline = run.deadline();
+        let (exports, store, settings, case) = (&self.exports, &mut run.store, &settings.0, subject.v1());
+        let answer = match self.since {
+            Since::V1_0_0 => within(deadline, v1::assess::<v1::OwnFailure>(exports, store, settings, case)).await,
+            Since::V1_1_0 => within(deadline, v1::assess::<v1_1::Failure>(exports, store, settings, case)).await,
+        };
+        self.learn(run.started.elapsed());
+        run.end(answer)
     }
 
     /// Asks a compliance rule.
     pub async fn rule(&self, settings: &Settings, subject: &Subject, risk: &Risk, limits: &Limits) -> Call<Ruling> {
-        let Pre::ComplianceRule1(pre) = &self.pre else { return self.exports_no("adjudicator") };
-        match self.begin(Some(subject), limits).await {
-            Ok(mut run) => {
-                let answer =
-                    within(run.deadline(), v1::rule(pre, &mut run.store, &settings.0, subject.v1(), risk)).await;
-                self.learn(run.started.elapsed());
-                run.end(answer)
-            }
-            Err(refused) => refused,
-        }
+        let mut run = match self.begin_as(Kind::ComplianceRule, subject, limits).await {
+            Ok(run) => run,
+            Err(refused) => return refused,
+        };
+        let deadline = run.deadline();
+        let (exports, store, settings, case) = (&self.exports, &mut run.store, &settings.0, subject.v1());
+        let answer = match self.since {
+            Since::V1_0_0 => within(deadline, v1::rule::<v1::OwnFailure>(exports, store, settings, case, risk)).await,
+            Since::V1_1_0 => within(deadline, v1::rule::<v1_1::Failure>(exports, store, settings, case, risk)).await,
+        };
+        self.learn(run.started.elapsed());
+        run.end(answer)
     }
 
     /// Asks an action for its plan.
@@ -259,20 +255,28 @@ impl Plugin {
         outcome: &Outcome,
         limits: &Limits,
     ) -> Call<Vec<Effect>> {
-        let Pre::Action1(pre) = &self.pre else { return self.exports_no("planner") };
-        match self.begin(Some(subject), limits).await {
-            Ok(mut run) => {
-                let answer =
-                    within(run.deadline(), v1::plan(pre, &mut run.store, &settings.0, subject.v1(), outcome)).await;
-                self.learn(run.started.elapsed());
-                run.end(answer)
+        let mut run = match self.begin_as(Kind::Action, subject, limits).await {
+            Ok(run) => run,
+            Err(refused) => return refused,
+        };
+        let deadline = run.deadline();
+        let (exports, store, settings, case) = (&self.exports, &mut run.store, &settings.0, subject.v1());
+        let answer = match self.since {
+            Since::V1_0_0 => {
+                within(deadline, v1::plan::<v1::OwnFailure>(exports, store, settings, case, outcome)).await
             }
-            Err(refused) => refused,
-        }
+            Since::V1_1_0 => within(deadline, v1::plan::<v1_1::Failure>(exports, store, settings, case, outcome)).await,
+        };
+        self.learn(run.started.elapsed());
+        run.end(answer)
     }
 
-    fn exports_no<T>(&self, interface: &str) -> Call<T> {
-        Call::host_error(format!("{self:?} exports no {interface}"))
+    /// Like [`Plugin::begin`], where the plugin is of this kind.
+    async fn begin_as<T>(&self, kind: Kind, subject: &Subject, limits: &Limits) -> Result<Run, Call<T>> {
+        if self.kind != kind {
+            return Err(Call::host_error(format!("{self:?} exports no {}", kind.interface())));
+        }
+        self.begin(Some(subject), limits).await
     }
 
     /// Waits for a slot of the pool and prepares a store.
@@ -336,7 +340,8 @@ impl Run {
         let result = match answer {
             Ok(Ok(Ok(answer))) => accept(answer, &self.limits),
             Ok(Ok(Err(why))) => Err(CallError::BadOutput(why)),
-            Ok(Err(failure)) => Err(CallError::Failed(failure.into())),
+            Ok(Err(Failure::Abstains(why))) => Err(CallError::Abstained(why)),
+            Ok(Err(failure)) => Err(CallError::Failed(failure)),
             Err(error) => Err(self.explain(&error, fuel, refused)),
         };
         let peak_memory = self.store.data().accounts.peak_memory();

@@ -3,12 +3,11 @@
 //! The types of this version stop here. What an answer may contain is checked by the caller, for all versions alike.
 
 use serde_json::value::RawValue;
-use wasmtime::component::{
-    ComponentExportIndex, ComponentNamedList, HasSelf, InstancePre, Lift, Linker, Lower, TypedFunc,
-};
+use wasmtime::component::{ComponentExportIndex, HasSelf, Instance, InstancePre, Lift, Linker, TypedFunc};
 use wasmtime::{Result, Store};
 
 use crate::contract as neutral;
+use crate::exported::Kind;
 use crate::guest::Guest;
 use crate::json;
 
@@ -54,8 +53,16 @@ pub(crate) use types::Case;
 pub(crate) const VERSION: &str = "1.0.0";
 
 /// What a plugin said, or why it didn't. The inner `Err(String)` is an answer that can't be translated.
-pub(crate) type Answered<T> = Result<std::result::Result<Translated<T>, types::Failure>>;
+pub(crate) type Answered<T> = Result<std::result::Result<Translated<T>, neutral::Failure>>;
 type Translated<T> = std::result::Result<T, String>;
+
+/// Why a plugin gives no answer, as a contract version says it; the one thing in which 1.1.0 differs.
+pub(crate) trait Failure: Lift + Into<neutral::Failure> + 'static {}
+
+impl Failure for types::Failure {}
+
+/// This version's.
+pub(crate) use types::Failure as OwnFailure;
 
 pub(crate) fn link(linker: &mut Linker<Guest>) -> Result<()> {
     risk_agent::RiskAgent::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)
@@ -75,6 +82,9 @@ impl log::Host for Guest {
     }
 }
 
+/// The types of this version that later ones took over word for word.
+pub(crate) use log::{Host as LogHost, Level};
+
 /// What a plugin exports: the function that judges or plans, and the one that looks at settings. Each call looks up the one
 /// that it needs; the generated bindings would look up and check both, at every call.
 pub(crate) struct Exports {
@@ -83,9 +93,9 @@ pub(crate) struct Exports {
     validate: ComponentExportIndex,
 }
 
-type Judges<'a, T> = TypedFunc<(&'a str, &'a Case), (std::result::Result<T, types::Failure>,)>;
-type Weighs<'a, W, T> = TypedFunc<(&'a str, &'a Case, &'a W), (std::result::Result<T, types::Failure>,)>;
-type Validates<'a> = TypedFunc<(&'a str,), (std::result::Result<(), types::Failure>,)>;
+type Judges<'a, T, F> = TypedFunc<(&'a str, &'a Case), (std::result::Result<T, F>,)>;
+type Weighs<'a, W, T, F> = TypedFunc<(&'a str, &'a Case, &'a W), (std::result::Result<T, F>,)>;
+type Validates<'a, F> = TypedFunc<(&'a str,), (std::result::Result<(), F>,)>;
 
 impl Exports {
     /// Finds `function` of the exported `interface`, beside `validate-settings`.
@@ -99,19 +109,19 @@ impl Exports {
     }
 }
 
-pub(crate) async fn assess(
+pub(crate) async fn assess<F: Failure>(
     exports: &Exports,
     store: &mut Store<Guest>,
     settings: &str,
     case: &Case,
 ) -> Answered<neutral::Assessment> {
     let instance = exports.plugin.instantiate_async(&mut *store).await?;
-    let assess: Judges<'_, types::Assessment> = instance.get_typed_func(&mut *store, exports.judge)?;
+    let assess: Judges<'_, types::Assessment, F> = instance.get_typed_func(&mut *store, exports.judge)?;
     let (answer,) = assess.call_async(store, (settings, case)).await?;
-    Ok(answer.map(assessment))
+    Ok(answer.map(assessment).map_err(Into::into))
 }
 
-pub(crate) async fn rule(
+pub(crate) async fn rule<F: Failure>(
     exports: &Exports,
     store: &mut Store<Guest>,
     settings: &str,
@@ -119,12 +129,12 @@ pub(crate) async fn rule(
     risk: &neutral::Risk,
 ) -> Answered<neutral::Ruling> {
     let instance = exports.plugin.instantiate_async(&mut *store).await?;
-    let rule: Weighs<'_, types::Risk, types::Ruling> = instance.get_typed_func(&mut *store, exports.judge)?;
+    let rule: Weighs<'_, types::Risk, types::Ruling, F> = instance.get_typed_func(&mut *store, exports.judge)?;
     let (answer,) = rule.call_async(store, (settings, case, &lower_risk(risk))).await?;
-    Ok(answer.map(|ruling| Ok(lift_ruling(ruling))))
+    Ok(answer.map(|ruling| Ok(lift_ruling(ruling))).map_err(Into::into))
 }
 
-pub(crate) async fn plan(
+pub(crate) async fn plan<F: Failure>(
     exports: &Exports,
     store: &mut Store<Guest>,
     settings: &str,
@@ -132,41 +142,53 @@ pub(crate) async fn plan(
     outcome: &neutral::Outcome,
 ) -> Answered<Vec<neutral::Effect>> {
     let instance = exports.plugin.instantiate_async(&mut *store).await?;
-    let plan: Weighs<'_, planner::Outcome, Vec<planner::Effect>> =
+    let plan: Weighs<'_, planner::Outcome, Vec<planner::Effect>, F> =
         instance.get_typed_func(&mut *store, exports.judge)?;
     let (answer,) = plan.call_async(store, (settings, case, &lower_outcome(outcome))).await?;
-    Ok(answer.map(|effects| effects.into_iter().map(effect).collect()))
-}
-
-pub(crate) async fn validate_risk_agent(exports: &Exports, store: &mut Store<Guest>, settings: &str) -> Answered<()> {
-    validate::<(&str, &Case), types::Assessment>(exports, store, settings).await
-}
-
-pub(crate) async fn validate_compliance_rule(
-    exports: &Exports,
-    store: &mut Store<Guest>,
-    settings: &str,
-) -> Answered<()> {
-    validate::<(&str, &Case, &types::Risk), types::Ruling>(exports, store, settings).await
-}
-
-pub(crate) async fn validate_action(exports: &Exports, store: &mut Store<Guest>, settings: &str) -> Answered<()> {
-    validate::<(&str, &Case, &planner::Outcome), Vec<planner::Effect>>(exports, store, settings).await
+    Ok(answer.map(|effects| effects.into_iter().map(effect).collect()).map_err(Into::into))
 }
 
 /// Asks for the plugin's opinion of settings. It is what happens to every plugin first, so the types of the other export are
 /// checked here too.
-async fn validate<P, R>(exports: &Exports, store: &mut Store<Guest>, settings: &str) -> Answered<()>
-where
-    P: ComponentNamedList + Lower + 'static,
-    R: Lift + 'static,
-{
-    let instance = exports.plugin.instantiate_async(&mut *store).await?;
-    let _: TypedFunc<P, (std::result::Result<R, types::Failure>,)> =
-        instance.get_typed_func(&mut *store, exports.judge)?;
-    let validate: Validates<'_> = instance.get_typed_func(&mut *store, exports.validate)?;
+pub(crate) async fn validate<F: Failure>(
+    kind: Kind,
+    exports: &Exports,
+    store: &mut Store<Guest>,
+    settings: &str,
+) -> Answered<()> {
+    let instance = start(exports, store).await?;
+    fits::<F>(kind, exports, store, instance)?;
+    let validate: Validates<'_, F> = instance.get_typed_func(&mut *store, exports.validate)?;
     let (answer,) = validate.call_async(store, (settings,)).await?;
-    Ok(answer.map(Ok))
+    Ok(answer.map(Ok).map_err(Into::into))
+}
+
+/// Starts an instance. What the plugin's code does then is done in the caller's store, within its limits.
+pub(crate) async fn start(exports: &Exports, store: &mut Store<Guest>) -> Result<Instance> {
+    exports.plugin.instantiate_async(store).await
+}
+
+/// Whether both exported functions have the contract's types.
+pub(crate) fn fits<F: Failure>(
+    kind: Kind,
+    exports: &Exports,
+    store: &mut Store<Guest>,
+    started: Instance,
+) -> Result<()> {
+    match kind {
+        Kind::RiskAgent => {
+            let _: Judges<'_, types::Assessment, F> = started.get_typed_func(&mut *store, exports.judge)?;
+        }
+        Kind::ComplianceRule => {
+            let _: Weighs<'_, types::Risk, types::Ruling, F> = started.get_typed_func(&mut *store, exports.judge)?;
+        }
+        Kind::Action => {
+            let _: Weighs<'_, planner::Outcome, Vec<planner::Effect>, F> =
+                started.get_typed_func(&mut *store, exports.judge)?;
+        }
+    }
+    let _: Validates<'_, F> = started.get_typed_func(&mut *store, exports.validate)?;
+    Ok(())
 }
 
 /// JSON that a guest returned, checked as strictly as what came in at the door.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use assize_kernel::{Record, RunStatus};
+use assize_kernel::Record;
 use assize_ledger::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -90,7 +90,7 @@ impl Metrics {
     pub(crate) fn decided(&self, record: &Record, took: Duration) {
         self.decisions.get_or_create(&ByVerdict { verdict: record.outcome.verdict.as_str() }).inc();
         self.seconds.observe(took.as_secs_f64());
-        for run in record.plugins.iter().filter(|run| run.status != RunStatus::Ok && run.counts()) {
+        for run in record.plugins.iter().filter(|run| run.status.is_failure() && run.counts()) {
             let label = ByFailure { package: run.package.to_string(), status: run.status.as_str() };
             self.failures.get_or_create(&label).inc();
         }

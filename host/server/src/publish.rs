@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use assize_ledger::Timestamp;
 use assize_registry::{Package, inspect};
-use assize_sandbox::{LoadError, Plugin};
+use assize_sandbox::{Limits, LoadError, Plugin};
 use assize_store::{ActivationEvent, Change, ChangeDraft, Outcome};
 use bytes::Bytes;
 use semver::Version;
@@ -31,6 +31,9 @@ pub(crate) async fn publish(app: &App, caller: &Caller, bytes: Bytes) -> Result<
         return Ok(Publication::Known(Box::new(known)));
     }
     let plugin = compile(app, &bytes).await?;
+    let own = package.manifest.limits;
+    let limits = Limits { fuel: own.fuel, memory_bytes: own.memory_bytes, ..Limits::default() };
+    plugin.probe(&limits).await.map_err(|error| Problem::invalid("component", error))?;
     // Compiling may have taken seconds: the order of changes begins here.
     let _changing = app.changing.lock().await;
     let manifest = package.manifest;

@@ -29,7 +29,7 @@
 //! # fn main() {}
 //! ```
 //!
-//! What lives here: the bindings of every world ([`bindings`]), the macros, the typed view of a case ([`Case`], [`System`]),
+//! What lives here: the bindings of every world ([`bindings`]; [`v1_0_0`] for the contract before), the macros, the typed view of a case ([`Case`], [`System`]),
 //! the arena allocator of components, and the fixture runner ([`testing`], native only).
 //! What doesn't: anything that a host does. The README takes a newcomer from nothing to a packed plugin.
 
@@ -47,6 +47,7 @@ mod system;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 mod texts;
+pub mod v1_0_0;
 
 pub use bindings::action::exports::assize::plugin::planner::{
     Adjustment, Alert, Effect, Money, Outcome, Request, TemporaryRule, Webhook,

@@ -138,7 +138,7 @@ fn audited(source: &Source<'_>) -> String {
 }
 
 fn errs(source: &Source<'_>) -> String {
-    let failed = source.rehearing.parts.iter().filter(|part| part.fact.status != "ok");
+    let failed = source.rehearing.parts.iter().filter(|part| !matches!(part.fact.status.as_str(), "ok" | "abstained"));
     let failed: Vec<String> = failed.map(|part| format!("{} ({})", named(part), part.fact.status)).collect();
     let here = if failed.is_empty() {
         "Here every plugin that was asked answered.".to_owned()

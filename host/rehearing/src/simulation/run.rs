@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use assize_kernel::{Candidate, Input, Judged, RunStatus, Snapshot, decide};
+use assize_kernel::{Candidate, Input, Judged, Snapshot, decide};
 use assize_ledger::Timestamp;
 use assize_registry::PackageName;
 use assize_sandbox::contract::Verdict;
@@ -333,7 +333,7 @@ fn came_out(judged: &Judged, input: &Input, before: Before, touched: bool) -> Ou
 fn runs(judged: &Judged) -> Vec<(String, bool, u64)> {
     let run = |run: &assize_kernel::Run| {
         let version = run.version.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
-        (format!("{}@{version}", run.package), run.status != RunStatus::Ok, run.fuel)
+        (format!("{}@{version}", run.package), run.status.is_failure(), run.fuel)
     };
     judged.runs.iter().map(run).collect()
 }

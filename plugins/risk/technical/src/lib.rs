@@ -45,7 +45,12 @@ fn assess(settings: &Settings, case: &Case) -> Result<Assessment, Failure> {
         findings.push(Finding::new("LARGE_PAYLOAD", Severity::Low, message).points(0.5).whole(""));
     }
     let Some(system) = case.registered_system()? else {
-        return Ok(Assessment::from_findings(findings, 0.3));
+        // A score of 0 for want of anything to look at would halve what the other agents found.
+        return if findings.is_empty() {
+            Err(Failure::Abstains("the case is of no registered system".to_owned()))
+        } else {
+            Ok(Assessment::from_findings(findings, 0.3))
+        };
     };
     findings.extend(compute(settings, &system));
     findings.extend(logging(&system));

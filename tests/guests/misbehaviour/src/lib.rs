@@ -33,6 +33,8 @@ pub enum Misdeed {
     FailCase,
     /// Answers `internal`.
     Fail,
+    /// Abstains: no misdeed, and the one failure that is none.
+    Abstain,
 }
 
 /// Does it. What comes back did no more harm than it already has: the guest goes on with a harmless answer.
@@ -61,6 +63,7 @@ pub fn misbehave(misdeed: Misdeed) -> Result<(), Failure> {
         Misdeed::FailSettings => Err(Failure::InvalidSettings("as told".to_owned())),
         Misdeed::FailCase => Err(Failure::InvalidCase("as told".to_owned())),
         Misdeed::Fail => Err(Failure::Internal("as told".to_owned())),
+        Misdeed::Abstain => Err(Failure::Abstains("as told".to_owned())),
     }
 }
 

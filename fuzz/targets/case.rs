@@ -1,0 +1,4 @@
+//! See `assize_fuzz::targets::case`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| assize_fuzz::targets::case(bytes));
