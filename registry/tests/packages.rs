@@ -162,7 +162,7 @@ fn an_import_that_no_plugin_may_is_refused_by_name() {
     assert_eq!(allowed.imports[0].name, "wasi:clocks/wall-clock@0.2.6");
     assert!(allowed.imports[0].why.contains("time of the case"));
     let refused = [
-        (r#"(import "wasi:sockets/tcp@0.2.0" (instance))"#, "wasi:sockets/tcp@0.2.0"),
+        (r#"(import "wasi:sockets/tcp@0.3.0" (instance))"#, "wasi:sockets/tcp@0.3.0"),
         (r#"(import "wasi:http/outgoing-handler@0.2.0" (instance))"#, "wasi:http/outgoing-handler@0.2.0"),
         (r#"(import "now" (func))"#, "now"),
         (r#"(import "assize:plugin/log@1.0.0" (func))"#, "assize:plugin/log@1.0.0"),
