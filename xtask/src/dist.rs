@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
+use crate::kits;
 use crate::steps::{cargo, output, run, workspace};
 
 /// What guests are built for: without imports, which makes the smallest and fastest of them.
@@ -48,6 +49,11 @@ impl Dist {
     pub fn test_guests(&self) -> PathBuf {
         self.folder.join("test-guests")
     }
+
+    /// Packages that are built with the kits for other languages: first-party plugins and guests for tests.
+    pub fn kits(&self) -> PathBuf {
+        self.folder.join("kits")
+    }
 }
 
 /// The part of `cargo metadata` that is needed here.
@@ -84,9 +90,9 @@ struct Guest {
 /// Which guests are built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guests {
-    /// Those that need no target but the plugins'.
+    /// Those that need no target but the plugins' and no other compiler.
     Plain,
-    /// Those that tests need, too.
+    /// Those that tests need, too, and those in other languages.
     All,
 }
 
@@ -118,6 +124,9 @@ pub fn dist(wanted: Guests) -> anyhow::Result<Dist> {
     let modules = metadata.target_directory;
     for (folder, for_tests) in [(dist.plugins(), false), (dist.test_guests(), true)] {
         pack_all(&folder, &modules, guests.iter().filter(|guest| guest.for_tests == for_tests))?;
+    }
+    if wanted == Guests::All {
+        kits::build(&dist)?;
     }
     Ok(dist)
 }
@@ -211,7 +220,7 @@ fn pack_all<'a>(folder: &Path, modules: &Path, guests: impl Iterator<Item = &'a 
 }
 
 /// Puts a file in another's place at once: a server that runs from the old one keeps it.
-fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let failed = || format!("{} can't be written", path.display());
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());

@@ -6,9 +6,11 @@
 pub mod demo;
 mod dist;
 pub mod http;
+pub mod kits;
 pub mod packages;
 pub mod server;
 pub mod steps;
 pub mod tables;
+mod toolchains;
 
 pub use dist::{Dist, Guests, dist};

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::steps::{cargo, run, timed, workspace};
-use xtask::{Dist, Guests, demo, dist, packages};
+use xtask::{Dist, Guests, demo, dist, kits, packages};
 
 /// What the project does with itself.
 #[derive(Debug, Parser)]
@@ -61,7 +61,8 @@ fn main() -> ExitCode {
 
 fn test(quick: bool) -> anyhow::Result<()> {
     timed("packages", packages::install)?;
-    timed("dist", || dist(Guests::All))?;
+    let dist = timed("dist", || dist(Guests::All))?;
+    timed("kits", || kits::test(&dist))?;
     let step = |name: &str, arguments: &[&str]| {
         timed(name, || {
             let mut command = cargo();
