@@ -18,6 +18,16 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// components.
 const WASI_TARGET: &str = "wasm32-wasip2";
 
+/// Builds the guests in other languages alone, and packs them.
+///
+/// # Errors
+/// As [`dist`]; in CI also where a toolchain can't be had.
+pub fn kits() -> anyhow::Result<Dist> {
+    let dist = Dist::at(Metadata::read()?.target_directory.join("dist"));
+    kits::build(&dist)?;
+    Ok(dist)
+}
+
 /// What was built, under `target/dist`.
 #[derive(Debug, Clone)]
 pub struct Dist {
@@ -63,6 +73,13 @@ struct Metadata {
     target_directory: PathBuf,
 }
 
+impl Metadata {
+    fn read() -> anyhow::Result<Self> {
+        let metadata = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
+        serde_json::from_slice(&metadata).context("cargo metadata can't be read")
+    }
+}
+
 #[derive(Deserialize)]
 struct CargoPackage {
     name: String,
@@ -101,8 +118,7 @@ pub enum Guests {
 /// # Errors
 /// Where a build fails, or a guest is none that the host would take.
 pub fn dist(wanted: Guests) -> anyhow::Result<Dist> {
-    let metadata = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
-    let metadata: Metadata = serde_json::from_slice(&metadata).context("cargo metadata can't be read")?;
+    let metadata = Metadata::read()?;
     let mut guests: Vec<Guest> = metadata.packages.iter().filter_map(guest).collect();
     let targets: &[&str] = if wanted == Guests::All { &[TARGET, WASI_TARGET] } else { &[TARGET] };
     guests.retain(|guest| targets.contains(&guest.target));

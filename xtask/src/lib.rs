@@ -1,4 +1,4 @@
-//! What the project does with itself: `cargo xtask dist`, `demo`, `test`, `bench`.
+//! What the project does with itself: `cargo xtask dist`, `kits`, `demo`, `test`, `bench`.
 //!
 //! Programs instead of scripts: they run wherever Rust does, and the compiler checks them. [`Dist`] is what everything
 //! else starts from: the binary and the packed plugins under `target/dist`.
@@ -13,4 +13,4 @@ pub mod steps;
 pub mod tables;
 mod toolchains;
 
-pub use dist::{Dist, Guests, dist};
+pub use dist::{Dist, Guests, dist, kits as build_kits};

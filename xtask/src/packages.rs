@@ -26,7 +26,11 @@ const NEEDED: [Needed; 9] = [
         for_what: "the shared database",
     },
     // Without it, Debian's Python makes no environment of its own.
-    Needed { check: &["python3", "-c", "import ensurepip, venv"], package: "python3-venv", for_what: "the kit for Python" },
+    Needed {
+        check: &["python3", "-c", "import ensurepip, venv"],
+        package: "python3-venv",
+        for_what: "the kit for Python",
+    },
     Needed { check: &["clang-19", "--version"], package: "clang-19", for_what: "the kit for C" },
     Needed { check: &["wasm-ld-19", "--version"], package: "lld-19", for_what: "the kit for C" },
     Needed { check: &["test", "-d", "/usr/include/wasm32-wasi"], package: "wasi-libc", for_what: "the kit for C" },

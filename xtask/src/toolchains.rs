@@ -16,11 +16,10 @@ pub(crate) enum Language {
     Python,
     TypeScript,
     C,
-    Go,
 }
 
 impl Language {
-    pub(crate) const ALL: [Self; 4] = [Self::Python, Self::TypeScript, Self::C, Self::Go];
+    pub(crate) const ALL: [Self; 3] = [Self::Python, Self::TypeScript, Self::C];
 
     /// The name of its folders in `plugins/` and `tests/same/`.
     pub(crate) const fn name(self) -> &'static str {
@@ -28,7 +27,6 @@ impl Language {
             Self::Python => "python",
             Self::TypeScript => "typescript",
             Self::C => "c",
-            Self::Go => "go",
         }
     }
 
@@ -44,7 +42,7 @@ impl Language {
     pub(crate) fn toolchain(self, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
         let kit = workspace().join("sdk").join(self.kit());
         match self {
-            Self::Python | Self::Go => {
+            Self::Python => {
                 python_environment(&folder.join(self.name()), &kit.join("requirements.txt")).map(|bin| vec![bin])
             }
             Self::TypeScript => javascript(folder, &kit.join("package.json")),
@@ -86,11 +84,13 @@ fn javascript(folder: &Path, manifest: &Path) -> anyhow::Result<Vec<PathBuf>> {
         fs::copy(manifest, own.join("package.json"))?;
         let npm = path.first().map_or_else(|| PathBuf::from("npm"), |bin| bin.join("npm"));
         // The compilers come as packages of their own: no package's script has to run.
-        let arguments = ["install", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"];
+        let arguments =
+            ["install", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"];
         let mut command = Command::new(npm);
         if let Some(bin) = path.first() {
             let before = std::env::var_os("PATH").unwrap_or_default();
-            command.env("PATH", std::env::join_paths(std::iter::once(bin.clone()).chain(std::env::split_paths(&before)))?);
+            command
+                .env("PATH", std::env::join_paths(std::iter::once(bin.clone()).chain(std::env::split_paths(&before)))?);
         }
         run(command.args(arguments).current_dir(&own).stdout(Stdio::null()))
     })?;

@@ -46,8 +46,7 @@ fn assess(settings: &Settings, case: &Case) -> Result<Assessment, Failure> {
                 continue;
             }
             let message = format!("\"{phrase}\" stands here {} times", places.len());
-            let mut finding =
-                Finding::new(code.as_str(), Severity::Low, message).points(points * places.len() as f64);
+            let mut finding = Finding::new(code.as_str(), Severity::Low, message).points(points * places.len() as f64);
             for start in places.into_iter().take(MOST_PLACES) {
                 finding = finding.at(text.pointer.as_str(), start..start + wanted.len());
             }
