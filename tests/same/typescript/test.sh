@@ -1,8 +1,9 @@
 #!/bin/sh
-# Runs test.ts on your machine, in Node.js.
+# Checks the types, and runs test.ts on your machine, in Node.js.
 set -eu
 cd "$(dirname "$0")"
 assize=${ASSIZE:-../../..}
+tsc --project .
 esbuild test.ts --log-level=warning --bundle --platform=node --format=esm --target=es2022 \
     --alias:@assize/sdk="$assize/sdk/javascript/src/index.ts" \
     --alias:@assize/sdk/testing="$assize/sdk/javascript/src/testing.ts" \
