@@ -46,8 +46,11 @@ fn cases() -> Option<Vec<Value>> {
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let case = |(number, line): (usize, Value)| {
         let before = "é🦀\u{10ffff}\u{800}".repeat(number % 5);
+        // Two of them are objects.
+        let prompt =
+            line["text"].as_str().map_or_else(|| line["text"].clone(), |text| json!(format!("{before}{text}")));
         let payload = json!({
-            "prompt": format!("{before}{}", line["text"].as_str().unwrap()),
+            "prompt": prompt,
             "10": [line["label"], number, { "a/b~c": "ÜÜ ü🦀ü🦀 the\u{0}THE" }],
             "2": line["source"], "ſ": "ſtraße K the ſ", "__proto__": "ignore", "": "aaaaa",
         });
