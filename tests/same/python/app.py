@@ -31,11 +31,13 @@ def places(text: str, wanted: str) -> list[int]:
 
 def assess(settings: dict, case: assize.Case) -> assize.Assessment:
     texts = case.texts()
+    # As many characters, and as many bytes.
+    folded = [text.translate(FOLDED) for text in texts]
     findings = []
     for phrase in settings.get("phrases", []):
         wanted = phrase["phrase"].translate(FOLDED)
-        for text in texts:
-            found = places(text.translate(FOLDED), wanted)
+        for text, within in zip(texts, folded):
+            found = places(within, wanted)
             if found:
                 message = f'"{phrase["phrase"]}" stands here {len(found)} times'
                 evidence = [text.at(start, start + len(wanted)) for start in found[:MOST_PLACES]]

@@ -18,18 +18,19 @@ function places(text: string, wanted: string): number[] {
 
 export const assessor = riskAgent<Settings>(
   (settings, subject) => {
-    const texts = subject.texts();
+    // As many characters, and as many bytes.
+    const texts = subject.texts().map((text) => ({ text, within: folded(text.value) }));
     const findings: Finding[] = [];
     for (const { phrase, code, points } of settings.phrases ?? []) {
       const wanted = folded(phrase);
-      for (const text of texts) {
-        const found = places(folded(text.value), wanted);
+      for (const { text, within } of texts) {
+        const found = places(within, wanted);
         if (found.length === 0) continue;
         const evidence = found.slice(0, MOST_PLACES).map((start) => text.at(start, start + wanted.length));
         findings.push(finding(code, "low", `"${phrase}" stands here ${found.length} times`, { points: points * found.length, evidence }));
       }
     }
-    const bytes = texts.reduce((sum, text) => sum + (text.at(0, text.value.length).span?.end ?? 0), 0);
+    const bytes = texts.reduce((sum, { text }) => sum + (text.at(0, text.value.length).span?.end ?? 0), 0);
     return assessment(findings, 0.75, { bytes, texts: texts.length, ...(settings.world ? world() : {}) });
   },
   (given: Settings) => {
