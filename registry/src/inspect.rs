@@ -107,8 +107,8 @@ pub enum InspectError {
     /// It imports what a plugin may not.
     #[error(
         "the component imports {name:?} ({sort}), which no plugin may; a plugin may import assize:plugin/types and \
-         assize:plugin/log (1.0, 1.1) and the virtual part of WASI 0.2 (cli, clocks, random, io, filesystem): what it must \
-         know belongs into the case's context, and what should happen is planned by an action"
+         assize:plugin/log (1.0, 1.1) and the virtual part of WASI 0.2 (cli, clocks, random, io, filesystem, sockets): what it \
+         must know belongs into the case's context, and what should happen is planned by an action"
     )]
     Import {
         /// The import's name.

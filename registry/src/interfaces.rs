@@ -70,6 +70,12 @@ pub(crate) fn reason(text: &str) -> Option<&'static str> {
             "types" | "preopens" => Some("virtual: no directory is open"),
             _ => None,
         },
+        // A language's runtime asks for them whether a plugin uses them or not (Python's does).
+        ("wasi:sockets", 0, 2) => match name.interface {
+            "network" | "instance-network" | "ip-name-lookup" | "tcp" | "tcp-create-socket" | "udp"
+            | "udp-create-socket" => Some("virtual: there is no network, and no socket opens"),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -86,11 +92,12 @@ mod tests {
             "assize:plugin/log@1.1.0",
             "wasi:cli/stdout@0.2.6",
             "wasi:io/poll@0.2.0",
+            "wasi:sockets/tcp@0.2.0",
         ] {
             assert!(reason(name).is_some(), "{name}");
         }
         let refused = [
-            "wasi:sockets/tcp@0.2.0",
+            "wasi:sockets/tcp@0.3.0",
             "wasi:http/outgoing-handler@0.2.0",
             "wasi:cli/stdout",
             "wasi:cli/stdout@0.3.0",

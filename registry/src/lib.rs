@@ -12,6 +12,7 @@
 
 pub mod bounds;
 mod choose;
+mod componentize;
 mod effective;
 mod fields;
 mod inspect;

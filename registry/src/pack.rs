@@ -2,8 +2,8 @@
 
 use wasm_encoder::{CustomSection, Section};
 use wasmparser::{Encoding, Parser, Payload};
-use wit_component::ComponentEncoder;
 
+use crate::componentize::{componentize, with_world};
 use crate::{Manifest, ManifestError};
 
 /// The custom section that carries the manifest: the exact text of `assize.toml`, so that a package's digest covers both.
@@ -18,16 +18,10 @@ pub enum PackError {
     /// The bytes aren't WebAssembly at all, or break off.
     #[error("this isn't WebAssembly: {0}; give the .wasm file that the compiler wrote")]
     NotWasm(String),
-    /// A core module that doesn't say what its functions mean.
-    #[error(
-        "this core module carries no component type, so its functions have no meaning to the host; \
-         build it with the SDK (or wit-bindgen), for wasm32-unknown-unknown or wasm32-wasip2"
-    )]
-    NoComponentType,
     /// A core module of which no component can be made.
     #[error(
-        "no component can be made of this core module: {0}; build it for wasm32-unknown-unknown without imports of its \
-         own, or for wasm32-wasip2"
+        "no component can be made of this core module: {0}; build it with an SDK (or wit-bindgen) for the world that the \
+         manifest's package.kind names, without imports but the contract's and those of WASI preview 1 or 2"
     )]
     Componentize(String),
     /// The component carries another manifest already.
@@ -35,30 +29,28 @@ pub enum PackError {
     AlreadyPacked,
 }
 
-/// Makes a package of a component, or of a core module that carries its component type, and the text of its manifest.
-/// The same input gives the same bytes.
+/// Makes a package of a component or a core module, and the text of its manifest. The same input gives the same bytes.
+///
+/// A core module that doesn't say what its functions mean (a C or Go compiler's) is taken for the world that the
+/// manifest's kind and contract name. What it imports of WASI preview 1 is adapted to WASI 0.2.
 ///
 /// Whether the host would take the package is for [`inspect`](crate::inspect) to say.
 pub fn pack(module_or_component: &[u8], manifest_toml: &str) -> Result<Vec<u8>, PackError> {
-    Manifest::parse(manifest_toml)?;
+    let manifest = Manifest::parse(manifest_toml)?;
     let mut package = match survey(module_or_component)? {
         Survey { encoding: Encoding::Component, manifests, .. } => match manifests.as_slice() {
             [] => module_or_component.to_vec(),
             [packed] if *packed == manifest_toml.as_bytes() => return Ok(module_or_component.to_vec()),
             _ => return Err(PackError::AlreadyPacked),
         },
-        Survey { encoding: Encoding::Module, typed: false, .. } => return Err(PackError::NoComponentType),
-        Survey { encoding: Encoding::Module, .. } => componentize(module_or_component)?,
+        Survey { encoding: Encoding::Module, typed: true, .. } => componentize(module_or_component)?,
+        Survey { encoding: Encoding::Module, typed: false, .. } => {
+            componentize(&with_world(module_or_component, manifest.contract, manifest.kind)?)?
+        }
     };
     let section = CustomSection { name: MANIFEST_SECTION.into(), data: manifest_toml.as_bytes().into() };
     section.append_to(&mut package);
     Ok(package)
-}
-
-fn componentize(module: &[u8]) -> Result<Vec<u8>, PackError> {
-    let encode = || ComponentEncoder::default().validate(true).module(module)?.encode();
-    // Alternate form: the whole chain of causes on one line.
-    encode().map_err(|error| PackError::Componentize(format!("{error:#}")))
 }
 
 struct Survey<'a> {

@@ -38,12 +38,28 @@ pub fn guest(name: &str) -> Vec<u8> {
     fs::read(built(&format!("test-guests/test-{name}-1.0.0.wasm"))).unwrap()
 }
 
+/// A package that a kit for another language makes, e.g. `assize-personal-data-1.0.0`. None, and a line that says so, where
+/// its toolchain couldn't be had; in CI that is a failure.
+pub fn kit(name: &str) -> Option<Vec<u8>> {
+    let path = dist_folder().join(format!("kits/{name}.wasm"));
+    if let Ok(bytes) = fs::read(&path) {
+        return Some(bytes);
+    }
+    assert!(std::env::var_os("CI").is_none(), "{} is missing: run `cargo xtask dist`", path.display());
+    println!("skipped: {} is missing; `cargo xtask dist` builds it where its toolchain can be had", path.display());
+    None
+}
+
 /// What `cargo xtask dist` leaves beside the profile's folder, in whatever target folder this test was built.
 fn built(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let path = test.ancestors().nth(3).expect("target/PROFILE/deps/TEST").join("dist").join(name);
+    let path = dist_folder().join(name);
     assert!(path.exists(), "{} is missing: run `cargo xtask dist` first", path.display());
     path
+}
+
+fn dist_folder() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(3).expect("target/PROFILE/deps/TEST").join("dist")
 }
 
 /// A file of the shared data, which isn't part of the repository: in `ASSIZE_SHARED`, or `shared` beside the workspace.

@@ -266,7 +266,7 @@ fn a_package_that_is_none_is_refused_and_told_why() {
         refused(&other, &["another world", "wasi:http/handler@0.2.0"]);
         let bare = wat::parse_str(format!("(component {ASSESSOR})")).unwrap();
         refused(&bare, &["no manifest"]);
-        for import in ["wasi:sockets/tcp@0.2.0", "wasi:http/outgoing-handler@0.2.0"] {
+        for import in ["wasi:keyvalue/store@0.2.0", "wasi:http/outgoing-handler@0.2.0"] {
             refused(&packed(&format!(r#"(component (import "{import}" (instance)) {ASSESSOR})"#), ""), &[import]);
         }
         let memory = |pages: u32| {

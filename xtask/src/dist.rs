@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
+use crate::kits;
 use crate::steps::{cargo, output, run, workspace};
 
 /// What guests are built for: without imports, which makes the smallest and fastest of them.
@@ -16,6 +17,16 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// What guests are built for that ask for a clock or for randomness, as those of other languages do. Its compiler makes
 /// components.
 const WASI_TARGET: &str = "wasm32-wasip2";
+
+/// Builds the guests in other languages alone, and packs them.
+///
+/// # Errors
+/// As [`dist`]; in CI also where a toolchain can't be had.
+pub fn kits() -> anyhow::Result<Dist> {
+    let dist = Dist::at(Metadata::read()?.target_directory.join("dist"));
+    kits::build(&dist)?;
+    Ok(dist)
+}
 
 /// What was built, under `target/dist`.
 #[derive(Debug, Clone)]
@@ -48,6 +59,11 @@ impl Dist {
     pub fn test_guests(&self) -> PathBuf {
         self.folder.join("test-guests")
     }
+
+    /// Packages that are built with the kits for other languages: first-party plugins and guests for tests.
+    pub fn kits(&self) -> PathBuf {
+        self.folder.join("kits")
+    }
 }
 
 /// The part of `cargo metadata` that is needed here.
@@ -55,6 +71,13 @@ impl Dist {
 struct Metadata {
     packages: Vec<CargoPackage>,
     target_directory: PathBuf,
+}
+
+impl Metadata {
+    fn read() -> anyhow::Result<Self> {
+        let metadata = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
+        serde_json::from_slice(&metadata).context("cargo metadata can't be read")
+    }
 }
 
 #[derive(Deserialize)]
@@ -84,9 +107,9 @@ struct Guest {
 /// Which guests are built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guests {
-    /// Those that need no target but the plugins'.
+    /// Those that need no target but the plugins' and no other compiler.
     Plain,
-    /// Those that tests need, too.
+    /// Those that tests need, too, and those in other languages.
     All,
 }
 
@@ -95,8 +118,7 @@ pub enum Guests {
 /// # Errors
 /// Where a build fails, or a guest is none that the host would take.
 pub fn dist(wanted: Guests) -> anyhow::Result<Dist> {
-    let metadata = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
-    let metadata: Metadata = serde_json::from_slice(&metadata).context("cargo metadata can't be read")?;
+    let metadata = Metadata::read()?;
     let mut guests: Vec<Guest> = metadata.packages.iter().filter_map(guest).collect();
     let targets: &[&str] = if wanted == Guests::All { &[TARGET, WASI_TARGET] } else { &[TARGET] };
     guests.retain(|guest| targets.contains(&guest.target));
@@ -118,6 +140,9 @@ pub fn dist(wanted: Guests) -> anyhow::Result<Dist> {
     let modules = metadata.target_directory;
     for (folder, for_tests) in [(dist.plugins(), false), (dist.test_guests(), true)] {
         pack_all(&folder, &modules, guests.iter().filter(|guest| guest.for_tests == for_tests))?;
+    }
+    if wanted == Guests::All {
+        kits::build(&dist)?;
     }
     Ok(dist)
 }
@@ -211,7 +236,7 @@ fn pack_all<'a>(folder: &Path, modules: &Path, guests: impl Iterator<Item = &'a 
 }
 
 /// Puts a file in another's place at once: a server that runs from the old one keeps it.
-fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let failed = || format!("{} can't be written", path.display());
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());

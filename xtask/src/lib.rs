@@ -1,4 +1,4 @@
-//! What the project does with itself: `cargo xtask dist`, `demo`, `test`, `spec`, `fuzz`, `bench`.
+//! What the project does with itself: `cargo xtask dist`, `kits`, `demo`, `test`, `spec`, `fuzz`, `bench`.
 //!
 //! Programs instead of scripts: they run wherever Rust does, and the compiler checks them. [`Dist`] is what everything
 //! else starts from: the binary and the packed plugins under `target/dist`.
@@ -7,9 +7,11 @@ pub mod demo;
 mod dist;
 pub mod evidence;
 pub mod http;
+pub mod kits;
 pub mod packages;
 pub mod server;
 pub mod steps;
 pub mod tables;
+mod toolchains;
 
-pub use dist::{Dist, Guests, dist};
+pub use dist::{Dist, Guests, dist, kits as build_kits};

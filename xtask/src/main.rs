@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::steps::{cargo, run, timed, workspace};
-use xtask::{Dist, Guests, demo, dist, evidence, packages};
+use xtask::{Dist, Guests, build_kits, demo, dist, evidence, kits, packages};
 
 /// What the project does with itself.
 #[derive(Debug, Parser)]
@@ -19,6 +19,8 @@ enum Task {
 enum Do {
     /// Build the binary and pack the plugins: target/dist
     Dist,
+    /// Build the plugins and test guests in other languages alone, and run their own tests: target/dist/kits
+    Kits,
     /// Build, start a server on ./assize-data, judge real cases, replay one, verify the ledger, stay up
     Demo {
         /// End after the show instead of staying up
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
     let Task::Do(task) = Task::parse();
     let done = match task {
         Do::Dist => timed("dist", || dist(Guests::All).map(|dist| println!("in {}", dist.folder().display()))),
+        Do::Kits => timed("kits", || build_kits().and_then(|dist| kits::test(&dist))),
         Do::Demo { exit } => timed("dist", || dist(Guests::Plain)).and_then(|dist| demo::run(&dist, exit)),
         Do::Test { quick } => test(quick),
         Do::Spec { wast, components } => evidence::spec(wast.as_deref(), components),
@@ -78,7 +81,8 @@ fn main() -> ExitCode {
 
 fn test(quick: bool) -> anyhow::Result<()> {
     timed("packages", packages::install)?;
-    timed("dist", || dist(Guests::All))?;
+    let dist = timed("dist", || dist(Guests::All))?;
+    timed("kits", || kits::test(&dist))?;
     let step = |name: &str, arguments: &[&str]| {
         timed(name, || {
             let mut command = cargo();

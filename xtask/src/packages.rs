@@ -11,7 +11,7 @@ struct Needed {
     for_what: &'static str,
 }
 
-const NEEDED: [Needed; 4] = [
+const NEEDED: [Needed; 9] = [
     Needed { check: &["openssl", "version"], package: "openssl", for_what: "the time-stamp authority" },
     Needed { check: &["zstd", "--version"], package: "zstd", for_what: "the second verifier" },
     Needed {
@@ -24,6 +24,20 @@ const NEEDED: [Needed; 4] = [
         check: &["sh", "-c", "command -v initdb || ls /usr/lib/postgresql/*/bin/initdb"],
         package: "postgresql",
         for_what: "the shared database",
+    },
+    // Without it, Debian's Python makes no environment of its own.
+    Needed {
+        check: &["python3", "-c", "import ensurepip, venv"],
+        package: "python3-venv",
+        for_what: "the kit for Python",
+    },
+    Needed { check: &["clang-19", "--version"], package: "clang-19", for_what: "the kit for C" },
+    Needed { check: &["wasm-ld-19", "--version"], package: "lld-19", for_what: "the kit for C" },
+    Needed { check: &["test", "-d", "/usr/include/wasm32-wasi"], package: "wasi-libc", for_what: "the kit for C" },
+    Needed {
+        check: &["sh", "-c", "ls /usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a"],
+        package: "libclang-rt-19-dev-wasm32",
+        for_what: "the kit for C",
     },
 ];
 
@@ -52,7 +66,8 @@ pub fn install() -> anyhow::Result<()> {
     run(Command::new("apt-get").args(["install", "-y", "--no-install-recommends"]).args(names).stdout(Stdio::null()))
 }
 
-fn is_there(command: &[&str]) -> bool {
+/// Whether a command can be run here, and succeeds.
+pub(crate) fn is_there(command: &[&str]) -> bool {
     let Some((program, arguments)) = command.split_first() else { return false };
     let tried = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
     tried.is_ok_and(|status| status.success())

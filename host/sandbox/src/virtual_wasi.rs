@@ -1,8 +1,8 @@
 //! WASI 0.2 for guests that need it, without a world behind it.
 //!
 //! The wall clock stands at the case's `occurred-at`, the monotonic clock at zero; random bytes are derived from the
-//! case; there are no environment variables, arguments, files or sockets; stdin is empty, stdout and stderr are bounded
-//! and kept. Waiting for the clock is over at once: the guest can't see the difference, and a worker isn't held up.
+//! case; there are no environment variables, arguments or files; a socket or a name is refused before the system is
+//! asked; stdin is empty, stdout and stderr are bounded and kept. Waiting for the clock is over at once: the guest can't see the difference, and a worker isn't held up.
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use assize_registry::PackageName;
 use assize_sandbox::{Call, CallError, Limits, Sandbox, SandboxConfig, Settings, Subject};
-use assize_tests::{answer, guest, table_grower};
+use assize_tests::{answer, guest, kit, table_grower};
 use serde_json::{Value, json};
 
 use crate::{GUESTS, Loaded, RUNTIME, SANDBOX, case, limits, load};
@@ -144,4 +144,34 @@ fn a_guest_that_asks_for_time_and_chance_gets_the_cases() {
     }
     let different: Value = serde_json::from_str(assess(&here, &two).result.unwrap().attributes.get()).unwrap();
     assert_ne!(different["random"], seen["random"], "chance follows from the case");
+}
+
+#[test]
+fn the_world_of_a_languages_runtime_is_the_cases_and_empty_besides() {
+    for language in ["python", "typescript"] {
+        let Some(bytes) = kit(&format!("test-same-{language}-1.0.0")) else { continue };
+        let other = Sandbox::new(SandboxConfig { slots: 2 }).unwrap();
+        let (here, there) = (load(&SANDBOX, &bytes), load(&other, &bytes));
+        let settings = Settings::parse(r#"{"world":true}"#).unwrap();
+        let subject = Subject::new(case(&json!({ "prompt": "what time is it" })));
+        let assess =
+            |guest: &Loaded| RUNTIME.block_on(guest.plugin.assess(&settings, &subject, &limits(&guest.package)));
+        let first = assess(&here);
+        let attributes = &first.result.as_ref().unwrap_or_else(|error| panic!("{language}: {error}")).attributes;
+        let seen: Value = serde_json::from_str(attributes.get()).unwrap();
+        println!("{language}: {seen}");
+        assert_eq!(seen["milliseconds"], subject.case().occurred_at.as_millis(), "the clock is the case's");
+        assert!(first.log.iter().any(|line| line.message == "a line in the log"), "{language}: {:?}", first.log);
+        for name in ["environment", "arguments"] {
+            assert!(seen[name].is_null() || seen[name] == 0 || (name == "arguments" && seen[name] == 1), "{seen}");
+        }
+        for name in ["file", "written", "folder", "tcp", "udp", "name", "process"] {
+            let told = seen[name].as_str().unwrap_or_default();
+            assert!(!told.starts_with("allowed"), "{language}: {name} is {told}");
+        }
+        // Whenever and wherever it is repeated, instances of the pool used again included.
+        for guest in [&here, &there, &here, &there, &here] {
+            assert_eq!(trace(&assess(guest)), trace(&first), "{language}");
+        }
+    }
 }

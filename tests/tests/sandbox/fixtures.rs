@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assize_ledger::Timestamp;
-use assize_registry::Kind;
+use assize_registry::{Kind, Manifest};
 use assize_sandbox::contract::{Case, Effect, Finding, Outcome, Risk, Verdict};
 use assize_sandbox::{CallError, Settings, Subject};
-use assize_tests::{packages, workspace};
+use assize_tests::{kit, packages, workspace};
 use serde_json::{Value, json};
 
 use crate::{Loaded, RUNTIME, SANDBOX, case, limits, load, raw};
@@ -161,14 +161,33 @@ fn covers(fixture: &Value, findings: &[Finding], expected: &Value) -> bool {
     })
 }
 
-/// The folders of all first-party plugins.
-fn sources() -> Vec<PathBuf> {
+/// The folders of all first-party plugins, those in Rust or those in other languages.
+fn sources(in_rust: bool) -> Vec<PathBuf> {
     let folders = |path: &Path| -> Vec<PathBuf> { fs::read_dir(path).unwrap().map(|e| e.unwrap().path()).collect() };
     let kinds = folders(&workspace().join("plugins"));
     let mut found: Vec<PathBuf> = kinds.iter().filter(|path| path.is_dir()).flat_map(|kind| folders(kind)).collect();
-    found.retain(|path| path.join("assize.toml").exists());
+    found.retain(|path| path.join("assize.toml").exists() && path.join("Cargo.toml").exists() == in_rust);
     found.sort();
     found
+}
+
+/// Runs the fixtures of a plugin; gives how many there are, and what is wrong.
+fn run(source: &Path, loaded: &Loaded) -> (usize, Vec<String>) {
+    let fixtures = fs::read_dir(source.join("fixtures")).unwrap();
+    let mut files: Vec<PathBuf> = fixtures.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 3, "{}: only {} fixtures", source.display(), files.len());
+    let mut wrong = Vec::new();
+    for file in &files {
+        let fixture: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+        let found = differences(&fixture, RUNTIME.block_on(asked(loaded, &fixture)));
+        wrong.extend(found.into_iter().map(|what| format!("{}: {what}", file.display())));
+    }
+    (files.len(), wrong)
+}
+
+fn manifest(source: &Path) -> Manifest {
+    Manifest::parse(&fs::read_to_string(source.join("assize.toml")).unwrap()).unwrap()
 }
 
 #[test]
@@ -181,24 +200,29 @@ fn the_fixtures_of_every_bundled_plugin_hold_in_the_real_sandbox() {
             ((manifest.name.to_string(), manifest.version.to_string()), loaded)
         })
         .collect();
-    let sources = sources();
+    let sources = sources(true);
     assert_eq!(packed.len(), sources.len(), "target/dist is out of date: run `cargo xtask dist`");
     let (mut count, mut wrong) = (0, Vec::new());
     for source in sources {
-        let manifest = fs::read_to_string(source.join("assize.toml")).unwrap();
-        let manifest = assize_registry::Manifest::parse(&manifest).unwrap();
-        let loaded = &packed[&(manifest.name.to_string(), manifest.version.to_string())];
-        let mut files: Vec<PathBuf> =
-            fs::read_dir(source.join("fixtures")).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.sort();
-        assert!(files.len() >= 3, "{}: only {} fixtures", source.display(), files.len());
-        for file in files {
-            let fixture: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
-            let found = differences(&fixture, RUNTIME.block_on(asked(loaded, &fixture)));
-            wrong.extend(found.into_iter().map(|what| format!("{}: {what}", file.display())));
-            count += 1;
-        }
+        let manifest = manifest(&source);
+        let (fixtures, found) = run(&source, &packed[&(manifest.name.to_string(), manifest.version.to_string())]);
+        wrong.extend(found);
+        count += fixtures;
     }
     println!("{count} fixtures");
+    assert!(wrong.is_empty(), "fixtures that don't hold in the sandbox:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_fixtures_of_plugins_in_other_languages_hold_in_the_real_sandbox() {
+    let mut wrong = Vec::new();
+    for source in sources(false) {
+        let manifest = manifest(&source);
+        let file = format!("{}-{}", manifest.name.to_string().replace('/', "-"), manifest.version);
+        let Some(bytes) = kit(&file) else { continue };
+        let (fixtures, found) = run(&source, &load(&SANDBOX, &bytes));
+        println!("{file}: {fixtures} fixtures");
+        wrong.extend(found);
+    }
     assert!(wrong.is_empty(), "fixtures that don't hold in the sandbox:\n{}", wrong.join("\n"));
 }
