@@ -46,6 +46,14 @@ fn built(name: &str) -> PathBuf {
     path
 }
 
+/// Where all servers of all tests keep what they compiled, as hosts that share a folder and a key do: each component is
+/// compiled once. A test of that very thing names other places.
+pub(crate) fn compiled() -> [(&'static str, PathBuf); 2] {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.ancestors().nth(3).expect("target/PROFILE/deps/TEST").join("compiled-by-tests");
+    [("ASSIZE_COMPILED", folder.join("components")), ("ASSIZE_COMPILED_KEY", folder.join("key"))]
+}
+
 /// A file of the shared data, which isn't part of the repository: in `ASSIZE_SHARED`, or `shared` beside the workspace.
 /// None, and a line that says so, where it is absent; in CI that is a failure.
 pub fn shared_file(name: &str) -> Option<PathBuf> {

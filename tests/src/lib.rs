@@ -23,6 +23,7 @@ mod package;
 mod policy;
 mod server;
 
+pub(crate) use artefacts::compiled;
 pub use artefacts::{binary, bundled, bundled_file, guest, packages, python, rounds, shared_file, workspace};
 pub use authority::{Authority, Mood, stamp};
 pub use certificates::{Certificates, Issued, Profile};
