@@ -1,6 +1,6 @@
 //! A server that keeps what it compiled: the next start finds it, and nothing that is done to it reaches a judgment.
-
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
