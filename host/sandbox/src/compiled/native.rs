@@ -44,7 +44,7 @@ impl Native {
 
     /// Makes it a component of this engine: mapped from a file without a name in `private` if that can be done, else copied
     /// to memory.
-    #[allow(unsafe_code)]
+    #[allow(unsafe_code, reason = "loading native code is unsafe; see where it is done")]
     pub(crate) fn component(self, engine: &Engine, private: Option<&Path>) -> wasmtime::Result<Component> {
         let place = match self.0 {
             Place::Memory(code) => match private.and_then(|folder| moved(folder, &code)) {
