@@ -39,7 +39,7 @@ pub(crate) fn measure(dist: &Dist, figures: &mut Figures) -> anyhow::Result<()> 
     let what = |how: &str| format!("start with {count} plugins ({in_python} in Python), {how}");
 
     let server = start.start()?;
-    figures.add(&what("everything compiled before"), "ms", Goal::AtMost(300.0), milliseconds(server.start_time()));
+    figures.add(what("everything compiled before"), "ms", Goal::AtMost(300.0), milliseconds(server.start_time()));
     let resident = idle(&server)?;
     figures.add("  idle memory (RSS)", "MB", Goal::AtMost(80.0), resident);
     figures.add("  without any plugin", "MB", Goal::None, bare);
@@ -48,7 +48,7 @@ pub(crate) fn measure(dist: &Dist, figures: &mut Figures) -> anyhow::Result<()> 
 
     std::fs::remove_dir_all(start.data.join("compiled")).context("nothing was kept")?;
     let server = start.start()?;
-    figures.add(&what("nothing compiled before"), "ms", Goal::None, milliseconds(server.start_time()));
+    figures.add(what("nothing compiled before"), "ms", Goal::None, milliseconds(server.start_time()));
     figures.add("  idle memory (RSS)", "MB", Goal::None, idle(&server)?);
     server.stop()
 }
