@@ -58,8 +58,19 @@ fn built(name: &str) -> PathBuf {
 }
 
 fn dist_folder() -> PathBuf {
+    target_folder().join("dist")
+}
+
+fn target_folder() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    test.ancestors().nth(3).expect("target/PROFILE/deps/TEST").join("dist")
+    test.ancestors().nth(3).expect("target/PROFILE/deps/TEST").to_owned()
+}
+
+/// Where all servers of all tests keep what they compiled, as hosts that share a folder and a key do: each component is
+/// compiled once. A test of that very thing names other places.
+pub(crate) fn compiled() -> [(&'static str, PathBuf); 2] {
+    let folder = target_folder().join("compiled-by-tests");
+    [("ASSIZE_COMPILED", folder.join("components")), ("ASSIZE_COMPILED_KEY", folder.join("key"))]
 }
 
 /// A file of the shared data, which isn't part of the repository: in `ASSIZE_SHARED`, or `shared` beside the workspace.

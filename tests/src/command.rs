@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::binary;
+use crate::{binary, compiled};
 
 /// What a command left behind.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub fn assize<A: AsRef<Path>>(arguments: &[A]) -> Output {
 pub fn assize_with<A: AsRef<Path>>(arguments: &[A], environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(binary());
     command.args(arguments.iter().map(AsRef::as_ref)).env_remove("ASSIZE_SERVER").env_remove("ASSIZE_KEY");
-    command.envs(environment.iter().copied());
+    command.envs(compiled()).envs(environment.iter().copied());
     let output = command.output().unwrap();
     Output {
         code: output.status.code().unwrap_or(-1),

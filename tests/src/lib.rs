@@ -23,6 +23,7 @@ mod package;
 mod policy;
 mod server;
 
+pub(crate) use artefacts::compiled;
 pub use artefacts::{binary, bundled, bundled_file, guest, kit, packages, python, rounds, shared_file, workspace};
 pub use authority::{Authority, Mood, stamp};
 pub use certificates::{Certificates, Issued, Profile};
@@ -30,6 +31,6 @@ pub use client::{Answer, Client};
 pub use command::{Output, assize, assize_with};
 pub use database::{Cell, Cells, Database, Table};
 pub use dice::Dice;
-pub use package::{repacked, table_grower, table_grower_with, with_section, without_manifest};
+pub use package::{manifest, repacked, table_grower, table_grower_with, with_section, without_manifest};
 pub use policy::{agent, answer, policy, rule, ruling, thresholds};
 pub use server::{Server, Setup, Shared};

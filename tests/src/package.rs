@@ -23,22 +23,33 @@ pub fn with_section(component: &[u8], name: &str, data: &[u8]) -> Vec<u8> {
 
 /// The component without its manifest, as a compiler left it.
 pub fn without_manifest(package: &[u8]) -> Vec<u8> {
+    apart(package).0
+}
+
+/// A package's manifest, if it has one.
+pub fn manifest(package: &[u8]) -> Option<String> {
+    apart(package).1
+}
+
+/// A package's component and manifest.
+fn apart(package: &[u8]) -> (Vec<u8>, Option<String>) {
     let mut bytes = package[..8].to_vec();
+    let mut manifest = None;
     let mut at = 8;
     while at < package.len() {
         let (size, header) = read_leb128(&package[at + 1..]);
         let content = at + 1 + header;
         let end = content + size;
-        let is_manifest = package[at] == 0 && {
-            let (length, header) = read_leb128(&package[content..]);
-            &package[content + header..content + header + length] == MANIFEST.as_bytes()
-        };
-        if !is_manifest {
+        let (length, header) = if package[at] == 0 { read_leb128(&package[content..]) } else { (0, 0) };
+        let (name, data) = package[content + header..end].split_at(length);
+        if package[at] == 0 && name == MANIFEST.as_bytes() {
+            manifest = Some(String::from_utf8(data.to_vec()).unwrap());
+        } else {
             bytes.extend_from_slice(&package[at..end]);
         }
         at = end;
     }
-    bytes
+    (bytes, manifest)
 }
 
 /// The same component with another manifest.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::{Client, binary, guest};
+use crate::{Client, binary, compiled, guest};
 
 /// Longer than any start or end should take, on any machine: what takes longer is a failure.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -66,7 +66,7 @@ impl Setup {
         if self.bare {
             command.arg("--bare");
         }
-        command.args(&self.arguments).env_remove("ASSIZE_ADMIN_KEY");
+        command.args(&self.arguments).env_remove("ASSIZE_ADMIN_KEY").envs(compiled());
         if let Some(key) = &self.admin_key {
             command.env("ASSIZE_ADMIN_KEY", key);
         }

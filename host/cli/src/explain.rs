@@ -3,7 +3,6 @@
 use anyhow::Context as _;
 use assize_kernel::{Explanation, Passage, Point, Share, Tally};
 use assize_rehearing::Archive;
-use assize_sandbox::{Sandbox, SandboxConfig};
 
 use crate::client::{Connection, segment};
 use crate::output::{self, Ended, clean};
@@ -33,7 +32,7 @@ where
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let reader = place.open().await?;
-        let asked = ask(Archive::new(reader.clone(), Sandbox::new(SandboxConfig::default())?)).await;
+        let asked = ask(Archive::new(reader.clone(), place.sandbox()?)).await;
         reader.close().await;
         asked
     })

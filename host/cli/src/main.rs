@@ -11,6 +11,7 @@
 mod bundle;
 mod client;
 mod compare;
+mod compiled;
 mod decide;
 mod erase;
 mod evaluate;
@@ -103,6 +104,9 @@ enum Command {
     Key(key::Command),
     /// Measure a risk agent on labelled prompts, in the real sandbox
     Evaluate(evaluate::Arguments),
+    /// Compile the component on the standard input to native code for this machine: what the server has done beside it
+    #[command(hide = true)]
+    Compile,
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -154,6 +158,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Ended> {
         Command::ReEvaluate(arguments) => re_evaluate::run(&arguments, &connection, json),
         Command::Key(command) => key::run(command, &connection, json),
         Command::Evaluate(arguments) => evaluate::run(&arguments, json),
+        Command::Compile => compiled::run(),
         Command::Completions { shell } => {
             // `generate` panics where it can't write: let it write to memory.
             let mut script = Vec::new();

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use assize_sandbox::Sandbox;
 use assize_store::{Reader, Store, StoreError};
+
+use crate::compiled;
 
 /// Where it is.
 #[derive(Debug, clap::Args)]
@@ -20,6 +23,11 @@ impl Place {
     /// Whether a place was named; else the server is asked.
     pub(crate) const fn is_given(&self) -> bool {
         self.data.is_some() || self.database.is_some()
+    }
+
+    /// Where what is in this place runs.
+    pub(crate) fn sandbox(&self) -> anyhow::Result<Sandbox> {
+        compiled::sandbox(self.data.as_deref())
     }
 
     pub(crate) async fn open(&self) -> Result<Reader, StoreError> {

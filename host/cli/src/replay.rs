@@ -5,7 +5,6 @@ use std::sync::Arc;
 use anyhow::{Context as _, ensure};
 use assize_ledger::Timestamp;
 use assize_rehearing::{Archive, Replays};
-use assize_sandbox::{Sandbox, SandboxConfig};
 use assize_store::DecisionFilter;
 use serde::{Deserialize, Serialize};
 
@@ -136,7 +135,7 @@ fn one(arguments: &Arguments, id: &str) -> anyhow::Result<String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let reader = arguments.place.open().await?;
-        let archive = Archive::new(reader.clone(), Sandbox::new(SandboxConfig::default())?);
+        let archive = Archive::new(reader.clone(), arguments.place.sandbox()?);
         // Whoever reads the directory may read all tenants.
         let replay = archive.replay(arguments.tenant.as_deref(), id).await;
         reader.close().await;
@@ -158,7 +157,7 @@ fn many(arguments: &Arguments, json: bool) -> anyhow::Result<Ended> {
         let end = reader.head().await?.map_or(0, |head| head.size);
         let tenant = arguments.tenant.clone();
         let total = reader.count_past(tenant.as_deref(), &filter, 0, end).await?;
-        let archive = Arc::new(Archive::new(reader.clone(), Sandbox::new(SandboxConfig::default())?));
+        let archive = Arc::new(Archive::new(reader.clone(), arguments.place.sandbox()?));
         let mut replays = Replays::new(archive, tenant, filter, 0, end);
         let (mut counts, mut meter) = (Counts::default(), Meter::new("replayed"));
         while let Some(replay) = replays.next().await? {

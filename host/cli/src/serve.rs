@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use assize_ledger::timestamp::Trust;
 use assize_server::{Anchor, Authority, Config, LogKey, Outside, Schedule, Server, Witness};
 
+use crate::compiled;
 use crate::output::{self, Ended, LogFormat};
 
 /// Start the server.
@@ -68,6 +69,8 @@ pub(crate) struct Arguments {
     /// Decisions under way at once; more are answered 503
     #[arg(long, value_name = "N")]
     max_in_flight: Option<usize>,
+    #[command(flatten)]
+    compiled: compiled::Arguments,
     /// How log lines are written to stderr; ASSIZE_LOG says which (e.g. warn, assize_server=debug)
     #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -126,7 +129,10 @@ fn beside_the_binary() -> Option<PathBuf> {
 
 impl Arguments {
     fn config(self) -> anyhow::Result<Config> {
+        let compiled = self.compiled.config(&self.data)?;
         let mut config = Config::new(self.data);
+        config.compiled = compiled;
+        config.compiler = std::env::current_exe().ok();
         config.database = self.database.filter(|url| !url.is_empty());
         config.listen = self.listen;
         config.plugins = if self.bare { None } else { self.plugins.or_else(beside_the_binary) };

@@ -1,5 +1,6 @@
 //! The engine: how every plugin is compiled and run, in one place, and the identity of that configuration.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use assize_ledger::Digest;
@@ -10,6 +11,7 @@ use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig, WasmFeatures,
 };
 
+use crate::compiled::{Compiled, CompiledConfig, CompiledCounts};
 use crate::guest::Guest;
 use crate::{since_v1_0_0, since_v1_1_0, virtual_wasi};
 
@@ -17,15 +19,19 @@ use crate::{since_v1_0_0, since_v1_1_0, virtual_wasi};
 const WASMTIME_VERSION: &str = env!("ASSIZE_WASMTIME_VERSION");
 
 /// What an operator of the host may choose. Nothing here changes an answer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct SandboxConfig {
     /// Calls that may run at once. Each holds a slot of the pool; further calls wait in order.
     pub slots: u32,
+    /// Where compiled components are kept; none: each is compiled when it is loaded.
+    pub compiled: Option<CompiledConfig>,
+    /// The program that compiles in a process of its own, see [`crate::compile`]; none: this process compiles.
+    pub compiler: Option<PathBuf>,
 }
 
 impl Default for SandboxConfig {
     fn default() -> Self {
-        Self { slots: 64 }
+        Self { slots: 64, compiled: None, compiler: None }
     }
 }
 
@@ -59,6 +65,8 @@ pub(crate) struct Inner {
     pub(crate) linker: Linker<Guest>,
     /// In front of the pool, since an exhausted pool is an error and not a wait.
     pub(crate) slots: Arc<Semaphore>,
+    pub(crate) compiled: Option<Compiled>,
+    pub(crate) compiler: Option<PathBuf>,
     id: EngineId,
 }
 
@@ -66,15 +74,7 @@ impl Sandbox {
     /// Sets up engine and pool.
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
         let slots = config.slots.max(1);
-        // Keeping memory resident pays off only where the kernel can say which pages were touched (Linux 6.7):
-        // measured 30 → 17 µs a call with the scan, and 30 → 45 µs without.
-        let engine = match Engine::new(&engine_config(slots, Enabled::Yes)) {
-            Ok(engine) => engine,
-            Err(error) => {
-                tracing::info!(%error, "no PAGEMAP_SCAN here: calls will take about twice as long");
-                Engine::new(&engine_config(slots, Enabled::No))?
-            }
-        };
+        let engine = engine(slots)?;
         let mut linker = Linker::new(&engine);
         virtual_wasi::link(&mut linker)?;
         since_v1_0_0::link(&mut linker)?;
@@ -85,7 +85,14 @@ impl Sandbox {
             config: config_digest(),
         };
         let slots = Arc::new(Semaphore::new(slots as usize));
-        Ok(Self { inner: Arc::new(Inner { engine, linker, slots, id }) })
+        let compiler = config.compiler;
+        let kept = config.compiled.and_then(|compiled| Compiled::open(compiled, &engine, &id));
+        Ok(Self { inner: Arc::new(Inner { engine, linker, slots, compiled: kept, compiler, id }) })
+    }
+
+    /// How it went with the components that are kept compiled; none where none are kept.
+    pub fn compiled(&self) -> Option<CompiledCounts> {
+        self.inner.compiled.as_ref().map(Compiled::counts)
     }
 
     /// Which engine this is.
@@ -137,6 +144,16 @@ fn config_digest() -> Digest {
 /// Bytes of stack for WebAssembly frames: an endless recursion ends here, long before the fiber's own stack.
 const MAX_WASM_STACK: usize = 512 << 10;
 
+/// The engine that compiles and runs all plugins.
+pub(crate) fn engine(slots: u32) -> wasmtime::Result<Engine> {
+    // Keeping memory resident pays off only where the kernel can say which pages were touched (Linux 6.7):
+    // measured 30 → 17 µs a call with the scan, and 30 → 45 µs without.
+    Engine::new(&engine_config(slots, Enabled::Yes)).or_else(|error| {
+        tracing::info!(%error, "no PAGEMAP_SCAN here: calls will take about twice as long");
+        Engine::new(&engine_config(slots, Enabled::No))
+    })
+}
+
 /// What of WebAssembly runs here, and nothing else: the registry refuses the rest before it comes this far
 /// (`assize_registry::features`). Named one by one, since wasmtime's defaults follow from its version and from the parts of
 /// it that are compiled in.
@@ -187,6 +204,9 @@ fn engine_config(slots: u32, pagemap_scan: Enabled) -> Config {
         .async_stack_size(MAX_WASM_STACK + (512 << 10))
         .memory_init_cow(true)
         .parallel_compilation(true)
+        // For backtraces that nobody reads: a tenth of the code's size, and pages that registering them would touch.
+        .generate_address_map(false)
+        .native_unwind_info(cfg!(windows))
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
 }

@@ -4,12 +4,17 @@
 //! [`Call`] is what came of calling it once. Every call gets an instance of its own from the pool, with fuel, memory,
 //! output and log limits, a virtual clock and virtual randomness, and leaves nothing behind.
 //!
+//! Compiling is slow, so what comes of it is kept on disk (`compiled`), and it may be done in a process of its own
+//! ([`compile`]), which can be ended.
+//!
 //! The words of the contract with plugins are here too ([`contract`]), free of any contract version: the module of a
 //! version translates at the edge, and all versions pass through the same limits and checks.
 //!
 //! What to run, with which settings, and what follows from an answer is the kernel's.
 
 mod call;
+mod compiled;
+mod compiler;
 pub mod contract;
 mod engine;
 mod exported;
@@ -22,6 +27,8 @@ mod since_v1_1_0;
 mod virtual_wasi;
 
 pub use call::{Call, CallError, LogLine, Output};
+pub use compiled::{CompiledConfig, CompiledCounts};
+pub use compiler::compile;
 pub use engine::{EngineId, Sandbox, SandboxConfig, SandboxError};
 pub use limits::Limits;
 pub use plugin::{LoadError, Plugin, Settings, Subject};

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use wasmtime::component::Component;
 use wasmtime::{Engine, Store, Trap};
 
 use crate::call::{Answer, Call, CallError, Output};
+use crate::compiled::InUse;
 use crate::contract::{Assessment, Case, Effect, Failure, Outcome, Risk, Ruling};
 use crate::engine::{Inner, Sandbox};
 use crate::exported::{Exported, Kind, Since};
@@ -32,6 +33,8 @@ pub struct Plugin {
     uses_wasi: bool,
     /// Nanoseconds: a moving average over calls that answered.
     typical: AtomicU64,
+    /// Its compiled form stays on disk as long as it is loaded.
+    _in_use: Option<Arc<InUse>>,
 }
 
 /// Why a component can't be loaded.
@@ -57,8 +60,8 @@ pub enum LoadError {
     /// Compiling took too long.
     #[error("compiling took longer than {0:?}: split the component or make it smaller")]
     TooSlow(Duration),
-    /// No thread to compile on.
-    #[error("no thread to compile on: {0}")]
+    /// No thread to compile on, or the process that compiled can't be heard.
+    #[error("nothing to compile on: {0}")]
     Thread(#[from] std::io::Error),
 }
 
@@ -111,40 +114,68 @@ impl Subject {
 }
 
 impl Sandbox {
-    /// Compiles a component and binds it to the contract, on the calling thread: for hosts that start, and for
-    /// replays. What comes from outside goes through [`Sandbox::load_bounded`].
+    /// Compiles a component, unless that was done before and kept, and binds it to the contract, on the calling thread: for
+    /// hosts that start, and for replays. What comes from outside goes through [`Sandbox::load_bounded`].
     pub fn load(&self, bytes: &[u8]) -> Result<Plugin, LoadError> {
-        let component = Component::from_binary(&self.inner.engine, bytes).map_err(LoadError::Compile)?;
-        let uses_wasi = imports_wasi(&self.inner.engine, &component);
-        let Exported { kind, since, name } = Exported::by(&self.inner.engine, &component)?;
-        let linked = self.inner.linker.instantiate_pre(&component).map_err(LoadError::Contract)?;
-        let exports = v1::Exports::find(linked, &name, kind.function()).map_err(LoadError::Contract)?;
-        Ok(Plugin {
-            sandbox: Arc::clone(&self.inner),
-            kind,
-            since,
-            exports,
-            digest: Digest::of(bytes),
-            uses_wasi,
-            typical: AtomicU64::new(0),
-        })
+        self.load_within(bytes, None, &AtomicBool::new(false))
     }
 
-    /// Like [`Sandbox::load`], on a thread of its own and for `timeout` at most. Compiling can't be interrupted: where
-    /// it takes longer, its thread goes on to its end in the background and its result is dropped, so callers must
-    /// bound size beforehand and load one component at a time.
+    /// A component that was compiled before and kept; none where it has to be compiled. Its own bytes aren't needed.
+    pub fn load_kept(&self, digest: Digest) -> Result<Option<Plugin>, LoadError> {
+        let kept = self.inner.compiled.as_ref().and_then(|compiled| compiled.find(&self.inner.engine, digest));
+        kept.map(|(component, in_use)| self.bind(&component, digest, Some(in_use))).transpose()
+    }
+
+    /// Like [`Sandbox::load`], on a thread of its own and for `timeout` at most. Where a process of its own compiles, it is
+    /// ended then. Else compiling can't be interrupted: its thread goes on to its end in the background and its result is
+    /// dropped. So callers must bound size beforehand and load one component at a time.
     pub async fn load_bounded(&self, bytes: Arc<[u8]>, timeout: Duration) -> Result<Plugin, LoadError> {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let sandbox = self.clone();
+        let given_up = Arc::new(AtomicBool::new(false));
+        let heard = Arc::clone(&given_up);
         std::thread::Builder::new().name("assize-compile".into()).spawn(move || {
             // The receiver may have given up.
-            let _ = sender.send(sandbox.load(&bytes));
+            let _ = sender.send(sandbox.load_within(&bytes, Some(timeout), &heard));
         })?;
         match tokio::time::timeout(timeout, receiver).await {
             Ok(Ok(loaded)) => loaded,
             Ok(Err(_)) => Err(LoadError::Compile(wasmtime::Error::msg("the compiler panicked"))),
-            Err(_) => Err(LoadError::TooSlow(timeout)),
+            Err(_) => {
+                given_up.store(true, Ordering::Relaxed);
+                Err(LoadError::TooSlow(timeout))
+            }
         }
+    }
+
+    fn load_within(&self, bytes: &[u8], timeout: Option<Duration>, given_up: &AtomicBool) -> Result<Plugin, LoadError> {
+        let digest = Digest::of(bytes);
+        if let Some(plugin) = self.load_kept(digest)? {
+            return Ok(plugin);
+        }
+        let native = self.inner.compile(bytes, timeout)?;
+        // What took too long isn't found to be quick the next time.
+        if given_up.load(Ordering::Relaxed) {
+            return Err(LoadError::TooSlow(timeout.unwrap_or_default()));
+        }
+        let engine = &self.inner.engine;
+        let loaded = match &self.inner.compiled {
+            Some(compiled) => {
+                compiled.keep(engine, digest, native).map(|(component, in_use)| (component, Some(in_use)))
+            }
+            None => native.component(engine, None).map(|component| (component, None)),
+        };
+        let (component, in_use) = loaded.map_err(LoadError::Compile)?;
+        self.bind(&component, digest, in_use)
+    }
+
+    fn bind(&self, component: &Component, digest: Digest, in_use: Option<Arc<InUse>>) -> Result<Plugin, LoadError> {
+        let uses_wasi = imports_wasi(&self.inner.engine, component);
+        let Exported { kind, since, name } = Exported::by(&self.inner.engine, component)?;
+        let linked = self.inner.linker.instantiate_pre(component).map_err(LoadError::Contract)?;
+        let exports = v1::Exports::find(linked, &name, kind.function()).map_err(LoadError::Contract)?;
+        let (sandbox, typical) = (Arc::clone(&self.inner), AtomicU64::new(0));
+        Ok(Plugin { sandbox, kind, since, exports, digest, uses_wasi, typical, _in_use: in_use })
     }
 }
 

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use assize_sandbox::CompiledConfig;
+
 use crate::outside::Outside;
 use crate::signer::Schedule;
 
@@ -38,6 +40,10 @@ pub struct Config {
     pub max_in_flight: usize,
     /// How long compiling a component may take at publishing.
     pub compile_timeout: Duration,
+    /// Where compiled components are kept, so that a start doesn't compile them again; none: it does.
+    pub compiled: Option<CompiledConfig>,
+    /// The program that compiles in a process of its own (`PROGRAM compile`); none: the server does it itself.
+    pub compiler: Option<PathBuf>,
     /// The largest size of the database file in bytes; none for as much as the disk holds.
     pub max_database: Option<u64>,
 }
@@ -87,6 +93,8 @@ impl Config {
             max_in_flight: 2_048,
             // Python's 18 MB take 4 to 9 s on one thread.
             compile_timeout: Duration::from_mins(1),
+            compiled: None,
+            compiler: None,
             max_database: None,
         }
     }

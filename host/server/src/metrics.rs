@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use assize_kernel::Record;
 use assize_ledger::Timestamp;
+use assize_sandbox::CompiledCounts;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -35,6 +36,11 @@ struct ByEvidence {
     what: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByFate {
+    fate: &'static str,
+}
+
 /// The host's metrics.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -44,6 +50,7 @@ pub(crate) struct Metrics {
     seconds: Histogram,
     outside_failures: Family<ByEvidence, Counter>,
     outside_last: Family<ByEvidence, Gauge>,
+    compiled: Family<ByFate, Counter>,
     pub(crate) waiting: Gauge,
     pub(crate) in_flight: Gauge,
     pub(crate) entries: Gauge,
@@ -63,6 +70,7 @@ impl Metrics {
             seconds,
             outside_failures: Family::default(),
             outside_last: Family::default(),
+            compiled: Family::default(),
             waiting: Gauge::default(),
             in_flight: Gauge::default(),
             entries: Gauge::default(),
@@ -79,6 +87,8 @@ impl Metrics {
         registry.register("outside_failures", help, metrics.outside_failures.clone());
         let help = "When evidence from outside was had last, in seconds since 1970";
         registry.register("outside_last_success", help, metrics.outside_last.clone());
+        let help = "Compiled components: found (hit), compiled (miss), refused, evicted, or not to be kept (unkept)";
+        registry.register("compiled_components", help, metrics.compiled.clone());
         registry.register("sequencer_waiting", "Requests waiting for the sequencer", metrics.waiting.clone());
         registry.register("decisions_in_flight", "Decisions under way", metrics.in_flight.clone());
         registry.register("ledger_entries", "Entries in the ledger", metrics.entries.clone());
@@ -99,6 +109,16 @@ impl Metrics {
             let (package, status) = (run.package.to_string(), run.status.as_str());
             let label = ByTrial { package, status, counted: if counted { "yes" } else { "no" } };
             self.trials.get_or_create(&label).inc();
+        }
+    }
+
+    /// How it went with the components that are kept compiled, since the start.
+    pub(crate) fn compiled(&self, counts: CompiledCounts) {
+        let CompiledCounts { hits, misses, refused, evicted, unkept } = counts;
+        let fates = [("hit", hits), ("miss", misses), ("refused", refused), ("evicted", evicted), ("unkept", unkept)];
+        for (fate, count) in fates {
+            let counter = self.compiled.get_or_create(&ByFate { fate });
+            counter.inc_by(count.saturating_sub(counter.get()));
         }
     }
 

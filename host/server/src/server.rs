@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use assize_ledger::Digest;
 use assize_sandbox::{Plugin, Sandbox, SandboxConfig, SandboxError};
 use assize_store::{Options, Reader, Store, StoreError};
 use tokio::net::TcpListener;
@@ -69,7 +70,11 @@ impl Server {
             None => options.open(&config.data, &origin).await?,
         };
         let signer = Signer::open(store.clone(), &origin, &config.data, &config.log_key).await?;
-        let sandbox = Sandbox::new(SandboxConfig::default())?;
+        let sandbox = Sandbox::new(SandboxConfig {
+            compiled: config.compiled.clone(),
+            compiler: config.compiler.clone(),
+            ..SandboxConfig::default()
+        })?;
         let keys = Keys::new(config.app_requests_per_minute);
         let rows = store.keys().await?;
         let fresh = rows.is_empty();
@@ -179,45 +184,68 @@ async fn kept_origin(config: &Config) -> Result<Option<String>, StoreError> {
     }
 }
 
-/// Compiles the components of all active versions that `known` hasn't loaded, side by side. One that no longer compiles leaves its bindings to
-/// their failure policy: the host serves, and says so.
+/// Loads the components of all active versions that `known` hasn't loaded, side by side: those that are kept compiled as they
+/// are, the others from the store. One that no longer compiles leaves its bindings to their failure policy: the host serves,
+/// and says so.
 pub(crate) async fn with_components(
     world: World,
     known: &World,
     store: &Store,
     sandbox: &Sandbox,
 ) -> Result<World, StoreError> {
-    let world = world.with_plugins_of(known);
+    let mut world = world.with_plugins_of(known);
+    let mut waiting = world.active();
+    waiting.sort_unstable();
+    waiting.dedup();
+    waiting.retain(|digest| world.plugin(*digest).is_none());
+    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
     let mut tasks = tokio::task::JoinSet::new();
-    for digest in world.active() {
-        if world.plugin(digest).is_some() {
-            continue;
+    loop {
+        while tasks.len() < at_once
+            && let Some(digest) = waiting.pop()
+        {
+            let (store, sandbox) = (store.clone(), sandbox.clone());
+            tasks.spawn(async move { component(digest, &store, &sandbox).await });
         }
-        let Some(bytes) = store.component(&digest).await? else {
-            tracing::error!(%digest, "the component of an active version is gone");
-            continue;
-        };
-        if assize_ledger::Digest::of(&bytes) != digest {
-            tracing::error!(%digest, "the component of an active version was altered: it isn't loaded");
-            continue;
+        match tasks.join_next().await {
+            None => return Ok(world),
+            Some(Ok(Ok(plugin))) => {
+                if let Some(plugin) = plugin {
+                    world = world.with_plugin(Arc::new(plugin));
+                }
+            }
+            Some(Ok(Err(error))) => return Err(error),
+            Some(Err(error)) => tracing::error!(%error, "loading a component failed"),
         }
+    }
+}
+
+/// A component of an active version; none, and a line in the log, where it can't be had.
+async fn component(digest: Digest, store: &Store, sandbox: &Sandbox) -> Result<Option<Plugin>, StoreError> {
+    let loading = {
         let sandbox = sandbox.clone();
-        tasks.spawn_blocking(move || (digest, sandbox.load(&bytes)));
-    }
-    let mut world = world;
-    while let Some(loaded) = tasks.join_next().await {
-        let plugin: Plugin = match loaded {
-            Ok((_, Ok(plugin))) => plugin,
-            Ok((digest, Err(error))) => {
-                tracing::error!(%digest, %error, "an active component can't be loaded");
-                continue;
+        tokio::task::spawn_blocking(move || sandbox.load_kept(digest)).await
+    };
+    let loading = match loading {
+        // It isn't kept.
+        Ok(Ok(None)) => {
+            let Some(bytes) = store.component(&digest).await? else {
+                tracing::error!(%digest, "the component of an active version is gone");
+                return Ok(None);
+            };
+            if Digest::of(&bytes) != digest {
+                tracing::error!(%digest, "the component of an active version was altered: it isn't loaded");
+                return Ok(None);
             }
-            Err(error) => {
-                tracing::error!(%error, "loading a component failed");
-                continue;
-            }
-        };
-        world = world.with_plugin(Arc::new(plugin));
+            let sandbox = sandbox.clone();
+            tokio::task::spawn_blocking(move || sandbox.load(&bytes).map(Some)).await
+        }
+        kept => kept,
+    };
+    match loading {
+        Ok(Ok(plugin)) => return Ok(plugin),
+        Ok(Err(error)) => tracing::error!(%digest, %error, "an active component can't be loaded"),
+        Err(error) => tracing::error!(%digest, %error, "loading a component failed"),
     }
-    Ok(world)
+    Ok(None)
 }

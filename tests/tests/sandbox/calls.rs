@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{GUESTS, Loaded, RUNTIME, SANDBOX, case, limits, load};
 
 /// Everything of a call that must be the same whenever it is repeated.
-fn trace<T>(call: &Call<T>) -> String {
+pub(crate) fn trace<T>(call: &Call<T>) -> String {
     let output = call.output.as_ref().map(|output| (output.json.get().to_owned(), output.hash));
     let error = call.result.as_ref().err().map(CallError::to_string);
     format!("{output:?} {error:?} {} {} {:?} {}", call.fuel, call.peak_memory, call.log, call.log_dropped)
@@ -33,7 +33,7 @@ fn a_call_repeated_in_any_sandbox_gives_the_same_answer_for_the_same_fuel() {
         json!({ "do": "flood-findings" }),
         json!({ "do": "deep-attributes" }),
     ];
-    let other = Sandbox::new(SandboxConfig { slots: 2 }).unwrap();
+    let other = Sandbox::new(SandboxConfig { slots: 2, ..SandboxConfig::default() }).unwrap();
     let here = &GUESTS[&"test/hostile".parse::<PackageName>().unwrap()];
     let there = load(&other, &guest("hostile"));
     let limits = limits(&here.package);
@@ -120,7 +120,7 @@ fn a_table_grows_to_its_limit_and_no_further() {
 #[test]
 fn a_guest_that_asks_for_time_and_chance_gets_the_cases() {
     let bytes = guest("clock");
-    let other = Sandbox::new(SandboxConfig { slots: 2 }).unwrap();
+    let other = Sandbox::new(SandboxConfig { slots: 2, ..SandboxConfig::default() }).unwrap();
     let (here, there) = (load(&SANDBOX, &bytes), load(&other, &bytes));
     let settings = Settings::parse("{}").unwrap();
     let subject = |id: &str| {
@@ -150,7 +150,7 @@ fn a_guest_that_asks_for_time_and_chance_gets_the_cases() {
 fn the_world_of_a_languages_runtime_is_the_cases_and_empty_besides() {
     for language in ["python", "typescript"] {
         let Some(bytes) = kit(&format!("test-same-{language}-1.0.0")) else { continue };
-        let other = Sandbox::new(SandboxConfig { slots: 2 }).unwrap();
+        let other = Sandbox::new(SandboxConfig { slots: 2, ..SandboxConfig::default() }).unwrap();
         let (here, there) = (load(&SANDBOX, &bytes), load(&other, &bytes));
         let settings = Settings::parse(r#"{"world":true}"#).unwrap();
         let subject = Subject::new(case(&json!({ "prompt": "what time is it" })));

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod calls;
+mod compiled;
 mod fixtures;
 mod kernel;
 mod trials;

@@ -9,6 +9,7 @@ mod figures;
 mod inside;
 mod load;
 mod served;
+mod starting;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -56,6 +57,7 @@ fn main() -> anyhow::Result<()> {
     let mut figures = figures::Figures::default();
     let data = tempfile::tempdir().context("no temporary directory")?;
     served::measure(&dist, data.path(), effort, &mut figures)?;
+    starting::measure(&dist, &mut figures)?;
     inside::measure(&dist, data.path(), effort, &mut figures)?;
     println!("\n{}", figures.table());
     println!("A ratio of 1 or more meets the goal. Everything ran on the {} cores of this machine.", figures::cores());

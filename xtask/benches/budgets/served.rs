@@ -47,11 +47,15 @@ fn short(plugin: &str) -> &str {
 
 /// Everything that is measured over HTTP. Leaves the decisions in `data`.
 pub(crate) fn measure(dist: &Dist, data: &Path, effort: Effort, figures: &mut Figures) -> anyhow::Result<()> {
+    let keys = tempfile::tempdir()?;
+    let key = keys.path().join("key");
     let start = Start {
         binary: dist.binary(),
         data: data.to_owned(),
         listen: ([127, 0, 0, 1], 0).into(),
-        arguments: ["--bare", "--rate-limit-app", "0"].map(str::to_owned).to_vec(),
+        arguments: ["--bare", "--rate-limit-app", "0", "--compiled-key", &key.display().to_string()]
+            .map(str::to_owned)
+            .to_vec(),
         admin_key: Some(KEY.to_owned()),
         log: "error",
     };
@@ -197,7 +201,7 @@ fn hostile_neighbours(server: &Server, effort: Effort, figures: &mut Figures) ->
 }
 
 /// Resident memory of a process in MB (10^6 bytes), where `/proc` tells.
-fn resident_megabytes(process: u32) -> Option<f64> {
+pub(crate) fn resident_megabytes(process: u32) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use assize_rehearing::Archive;
 use assize_rehearing::simulation::{Mapping, Report, Simulation, Specification, State};
-use assize_sandbox::{Sandbox, SandboxConfig};
 use serde::{Deserialize, Serialize};
 
 use super::{Arguments, case_file};
@@ -38,7 +37,7 @@ pub(super) fn run(
     let tenant = arguments.tenant.clone();
     runtime.block_on(async {
         let reader = arguments.place.open().await?;
-        let archive = Arc::new(Archive::new(reader.clone(), Sandbox::new(SandboxConfig::default())?));
+        let archive = Arc::new(Archive::new(reader.clone(), arguments.place.sandbox()?));
         let kept = arguments.state.as_deref().map(|path| kept(path, &specification, &mapping, tenant.as_deref()));
         let state = kept.transpose()?.flatten();
         let mut simulation = match file {

@@ -48,6 +48,9 @@ pub(crate) async fn metrics(State(app): State<SharedApp>) -> Result<impl IntoRes
     app.metrics.stopped.set(number(stopped));
     app.metrics.waiting.set(number(app.store.waiting()));
     app.metrics.in_flight.set(number(app.config.max_in_flight.saturating_sub(app.in_flight.available_permits())));
+    if let Some(counts) = app.sandbox.compiled() {
+        app.metrics.compiled(counts);
+    }
     let size = app.store.head().await?.map_or(0, |head| head.size);
     app.metrics.entries.set(i64::try_from(size).unwrap_or(i64::MAX));
     let text = app.metrics.text().map_err(Problem::internal)?;
