@@ -30,6 +30,6 @@ pub use client::{Answer, Client};
 pub use command::{Output, assize, assize_with};
 pub use database::{Cell, Cells, Database, Table};
 pub use dice::Dice;
-pub use package::{repacked, table_grower, with_section, without_manifest};
+pub use package::{law, repacked, table_grower, with_section, without_manifest};
 pub use policy::{agent, answer, policy, rule, ruling, thresholds};
 pub use server::{Server, Setup, Shared};

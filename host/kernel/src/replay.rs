@@ -109,6 +109,8 @@ impl Findings {
         self.json(&field("kind"), &then.kind, &now.kind);
         self.json(&field("weight"), &then.weight, &now.weight);
         self.field(&field("digest"), &digest(then.digest), &digest(now.digest));
+        let signer = |run: &Run| run.signed_by.clone().unwrap_or_else(|| "nobody".to_owned());
+        self.field(&field("signed_by"), &signer(then), &signer(now));
         let settings = (digest(Some(then.settings_hash)), digest(Some(now.settings_hash)));
         self.field(&field("settings_hash"), &settings.0, &settings.1);
         let counted = |run: &Run| run.counted.map_or_else(|| "left out".to_owned(), |counted| counted.to_string());
