@@ -1,7 +1,8 @@
 //! Packages as data: what a plugin says of itself, and whether a host may take it at its word.
 //!
 //! Here live the [`Manifest`] and its types, [`pack`] and [`inspect`] between a `.wasm` file and a [`Package`], the
-//! [`SettingsSchema`] that settings are held against, and [`choose`], which says what version applies at a moment.
+//! [`SettingsSchema`] that settings are held against, [`choose`], which says what version applies at a moment, and publishers'
+//! signatures ([`sign`], [`verify_signature`]).
 //!
 //! ```text
 //! component + assize.toml ── pack ──► package.wasm ── inspect ──► Package { manifest, digest, … } ──► the sandbox compiles
@@ -25,6 +26,7 @@ mod pack;
 mod schema;
 mod scope;
 mod settings;
+mod signature;
 mod survey;
 mod words;
 
@@ -38,4 +40,5 @@ pub use name::{PackageName, ParseNameError};
 pub use pack::{MANIFEST_SECTION, PackError, pack};
 pub use scope::{Outside, Scope};
 pub use settings::{SchemaError, SettingsError, SettingsSchema, Violation};
+pub use signature::{SignatureError, check_publisher_key, sign, signer, verify_signature};
 pub use words::{Contract, EffectKind, Kind, UnknownWord};

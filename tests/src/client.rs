@@ -137,11 +137,12 @@ impl Client {
         answer.unwrap_or_else(|error| panic!("POST /v1/plugins: {error}"))
     }
 
-    /// Publishes a package and activates it.
+    /// Publishes a package and activates it, whatever else is active.
     pub fn publish_and_activate(&self, component: &[u8]) -> Value {
         let published = self.publish(component).one_of(&[200, 201]);
         let (name, version) = (published["name"].as_str().unwrap(), published["version"].as_str().unwrap());
-        self.post(&format!("/v1/plugins/{name}/{version}/activate"), &json!({ "reason": "test" })).expect(200);
+        let meant = json!({ "reason": "test", "allow_overlap": true });
+        self.post(&format!("/v1/plugins/{name}/{version}/activate"), &meant).expect(200);
         published
     }
 

@@ -31,6 +31,6 @@ pub use client::{Answer, Client};
 pub use command::{Output, assize, assize_with};
 pub use database::{Cell, Cells, Database, Table};
 pub use dice::Dice;
-pub use package::{manifest, repacked, table_grower, table_grower_with, with_section, without_manifest};
+pub use package::{law, manifest, repacked, table_grower, table_grower_with, with_section, without_manifest};
 pub use policy::{agent, answer, policy, rule, ruling, thresholds};
 pub use server::{Server, Setup, Shared};

@@ -3,7 +3,7 @@
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use crate::artefacts::workspace;
+use crate::artefacts::{guest, workspace};
 
 /// The custom section that carries a package's manifest.
 const MANIFEST: &str = "assize:manifest";
@@ -55,6 +55,15 @@ fn apart(package: &[u8]) -> (Vec<u8>, Option<String>) {
 /// The same component with another manifest.
 pub fn repacked(package: &[u8], manifest: &str) -> Vec<u8> {
     with_section(&without_manifest(package), MANIFEST, manifest.as_bytes())
+}
+
+/// The echoing rule as `acme/law`, in this version, with more of a manifest (TOML; may be empty), e.g. a period.
+pub fn law(version: &str, more: &str) -> Vec<u8> {
+    let manifest = std::fs::read_to_string(workspace().join("tests/guests/rule-echo/assize.toml")).unwrap();
+    let manifest = manifest
+        .replace("test/rule-echo", "acme/law")
+        .replace("version = \"1.0.0\"", &format!("version = \"{version}\""));
+    repacked(&guest("rule-echo"), &format!("{manifest}\n{more}"))
 }
 
 /// The risk agent that grows its table. It is written by hand, in `tests/tables`.

@@ -526,7 +526,7 @@ fn a_package_is_tried_before_it_is_published() {
     let activated = activated.expect(0).json();
     assert_eq!(activated["tally"]["matrix"], tried["tally"]["matrix"]);
     let state = tenant.get("/v1/plugins/br/election-content/1.4.0").expect(200);
-    assert_eq!(state["state"], "published");
+    assert_eq!(state["state"], "draft");
     assert_eq!(run(&tenant, &["plugin", "publish", file, "--try", "soon"]).code, 2);
     let nonsense = Path::new(file).with_extension("toml");
     assert_eq!(run(&tenant, &["plugin", "publish", nonsense.to_str().unwrap(), "--try", "1d"]).code, 1);

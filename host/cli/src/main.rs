@@ -2,7 +2,7 @@
 //!
 //! One file a command group. Commands that work on a server go through [`client`]; `ledger`, `replay`, `simulate`, `in-force`,
 //! `explain`, `compare` and `bundle create` also work on a data directory, beside a running server or without one;
-//! `plugin pack`, `plugin inspect`, `evaluate` and `bundle verify` need neither.
+//! `plugin pack`, `plugin inspect`, `plugin keygen`, `plugin sign`, `evaluate` and `bundle verify` need neither.
 //!
 //! Exit codes: 0 fine, 1 a check failed or a request was refused, 2 usage.
 
@@ -25,6 +25,7 @@ mod place;
 mod plugin;
 mod policy;
 mod progress;
+mod publisher;
 mod re_evaluate;
 mod replay;
 mod serve;
@@ -69,6 +70,9 @@ enum Command {
     /// Make, look into, publish and list packages
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Say who publishes in a namespace, and which keys sign there
+    #[command(subcommand)]
+    Publisher(publisher::Command),
     /// Read and replace policies
     #[command(subcommand)]
     Policy(policy::Command),
@@ -143,6 +147,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Ended> {
         Command::Witness(arguments) => witness::run(arguments),
         Command::Decide(arguments) => decide::run(arguments, &connection, json),
         Command::Plugin(command) => plugin::run(command, &connection, json),
+        Command::Publisher(command) => publisher::run(command, &connection, json),
         Command::Policy(command) => policy::run(command, &connection, json),
         Command::InForce(arguments) => in_force::run(&arguments, &connection, json),
         Command::System(command) => system::run(command, &connection, json),

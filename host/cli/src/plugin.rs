@@ -1,15 +1,19 @@
 //! `assize plugin …`: packages, from a compiler's output to the registry of a server.
 
+mod life;
+mod signing;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use assize_ledger::Timestamp;
 use assize_registry::Package;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use self::life::Life;
 use crate::client::{Connection, segment};
-use crate::output::{self, Ended, Usage, bytes, clean, short};
+use crate::output::{self, Ended, bytes, clean, short};
 
 /// Make, look into, publish and list packages.
 #[derive(Debug, clap::Subcommand)]
@@ -38,6 +42,9 @@ pub(crate) enum Command {
         /// Activate each as well, so that bindings find it
         #[arg(long)]
         activate: bool,
+        /// With --activate: periods may overlap with another active version's; the higher version is chosen then
+        #[arg(long, requires = "activate")]
+        allow_overlap: bool,
         /// First show what each would have changed over the decisions of this long, e.g. 90d
         #[arg(long = "try", value_name = "DAYS")]
         tried: Option<Days>,
@@ -47,6 +54,11 @@ pub(crate) enum Command {
     },
     /// List published versions
     List,
+    /// Show a published version: where it stands in its life, and who signed it
+    Show {
+        /// namespace/name@version
+        version: PackageVersion,
+    },
     /// Let bindings use a published version
     Activate {
         /// namespace/name@version
@@ -60,22 +72,28 @@ pub(crate) enum Command {
         /// For the record
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
+        /// Its period may overlap with another active version's: the higher version is chosen then
+        #[arg(long)]
+        allow_overlap: bool,
     },
-    /// Take a version out of use for now
-    Deactivate {
-        /// namespace/name@version
-        version: PackageVersion,
-        /// For the record
-        #[arg(long, value_name = "TEXT")]
-        reason: Option<String>,
+    #[command(flatten)]
+    Life(Life),
+    /// Make a key that signs packages of a namespace
+    Keygen {
+        /// The part of your packages' names before the slash
+        namespace: String,
+        /// Where to keep the private key; the file must not exist
+        #[arg(long, short, value_name = "FILE")]
+        output: PathBuf,
     },
-    /// Withdraw a version for good; replays still find it
-    Yank {
-        /// namespace/name@version
-        version: PackageVersion,
-        /// For the record
-        #[arg(long, value_name = "TEXT")]
-        reason: String,
+    /// Sign packages: writes FILE.sig beside each, which `publish` sends along
+    Sign {
+        /// The packages
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The private key's file, of `assize plugin keygen`
+        #[arg(long, value_name = "FILE")]
+        key_file: PathBuf,
     },
 }
 
@@ -160,23 +178,25 @@ pub(crate) fn run(command: Command, connection: &Connection, json: bool) -> anyh
         Command::Inspect { file } => {
             show(&inspect(&fs::read(&file).with_context(|| format!("{} can't be read", file.display()))?)?, json)
         }
-        Command::Publish { files, activate, tried, dry_run } => {
+        Command::Publish { files, activate, allow_overlap, tried, dry_run } => {
             if let Some(days) = tried {
                 for file in &files {
                     try_file(file, days, connection, json)?;
                 }
             }
-            if dry_run { Ok(Ended::Fine) } else { publish(&files, activate, connection, json) }
+            if dry_run { Ok(Ended::Fine) } else { publish(&files, activate, allow_overlap, connection, json) }
         }
         Command::List => list(connection, json),
-        Command::Activate { version, tried, dry_run, reason } => {
+        Command::Show { version } => life::show(&version, connection, json),
+        Command::Activate { version, tried, dry_run, reason, allow_overlap } => {
             if let Some(days) = tried {
                 try_published(&version, days, connection, json)?;
             }
-            if dry_run { Ok(Ended::Fine) } else { step(connection, &version, "activate", reason, json) }
+            if dry_run { Ok(Ended::Fine) } else { life::activate(&version, reason, allow_overlap, connection, json) }
         }
-        Command::Deactivate { version, reason } => step(connection, &version, "deactivate", reason, json),
-        Command::Yank { version, reason } => step(connection, &version, "yank", Some(reason), json),
+        Command::Life(life) => life.run(connection, json),
+        Command::Keygen { namespace, output } => signing::keygen(&namespace, &output, json),
+        Command::Sign { files, key_file } => signing::sign(&files, &key_file, json),
     }
 }
 
@@ -251,19 +271,34 @@ struct Published {
     kind: String,
 }
 
-fn publish(files: &[PathBuf], activate: bool, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
+fn publish(
+    files: &[PathBuf],
+    activate: bool,
+    allow_overlap: bool,
+    connection: &Connection,
+    json: bool,
+) -> anyhow::Result<Ended> {
     let mut table = output::table(["package", "version", "digest", "kind", "size", ""]);
     let mut replies: Vec<serde_json::Value> = Vec::new();
     for file in files {
         let component = fs::read(file).with_context(|| format!("{} can't be read", file.display()))?;
         let size = u64::try_from(component.len()).unwrap_or(u64::MAX);
-        let reply = connection.post_component("/v1/plugins", component).send();
+        let mut call = connection.post_component("/v1/plugins", component);
+        let signature = signing::beside(file)?;
+        if let Some(signature) = &signature {
+            call = call.header("assize-signature", signature);
+        }
+        let reply = call.send();
         let reply = reply.with_context(|| file.display().to_string())?;
         let published: Published = reply.read()?;
         let mut state = if reply.is_new() { "published" } else { "published before" }.to_owned();
+        if signature.is_some() {
+            state.push_str(", signed");
+        }
         if activate {
             let version = PackageVersion { package: published.name.clone(), version: published.version.clone() };
-            connection.post(version.path("activate"), "{}").send().with_context(|| file.display().to_string())?;
+            let body = serde_json::json!({ "allow_overlap": allow_overlap }).to_string();
+            connection.post(version.path("activate"), body).send().with_context(|| file.display().to_string())?;
             state.push_str(", active");
         }
         replies.push(reply.read()?);
@@ -281,7 +316,9 @@ fn publish(files: &[PathBuf], activate: bool, connection: &Connection, json: boo
     } else {
         output::print(&table, "")?;
         if !activate {
-            output::line("Next: assize plugin activate NAME@VERSION, so that bindings find it")?;
+            output::line(
+                "Next: assize plugin activate NAME@VERSION, so that bindings find it; or submit it for approval",
+            )?;
         }
     }
     Ok(Ended::Fine)
@@ -342,36 +379,6 @@ fn list(connection: &Connection, json: bool) -> anyhow::Result<Ended> {
         ]);
     }
     output::print(&table, "Nothing is published. Next: assize plugin publish FILE --activate")?;
-    Ok(Ended::Fine)
-}
-
-#[derive(Serialize)]
-struct Step {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-}
-
-fn step(
-    connection: &Connection,
-    version: &PackageVersion,
-    step: &str,
-    reason: Option<String>,
-    json: bool,
-) -> anyhow::Result<Ended> {
-    if reason.as_deref().is_some_and(|reason| reason.trim().is_empty()) {
-        return Err(Usage("--reason is empty: say why, for the record".to_owned()).into());
-    }
-    let reply = connection.post(version.path(step), serde_json::to_vec(&Step { reason })?).send()?;
-    if json {
-        output::line(reply.text()?)?;
-    } else {
-        let done = match step {
-            "yank" => "is yanked: no binding uses it any more, replays still find it",
-            "deactivate" => "is inactive: no binding uses it until it is activated again",
-            _ => "is active",
-        };
-        output::line(format_args!("{}@{} {done}", version.package, clean(&version.version)))?;
-    }
     Ok(Ended::Fine)
 }
 

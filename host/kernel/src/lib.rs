@@ -6,6 +6,7 @@
 //!
 //! Storing, numbering and answering are the server's and the store's; what a plugin may do is the sandbox's.
 
+mod admission;
 mod binding;
 mod changes;
 mod contrast;
@@ -25,6 +26,7 @@ mod run;
 mod snapshot;
 mod trial;
 
+pub use admission::{Admission, AdmissionError};
 pub use binding::{Binding, BindingError};
 pub use changes::{Changes, ChangesError};
 pub use contrast::{Consequence, Contrast, Factor, Told, contrast};

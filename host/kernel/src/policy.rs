@@ -6,6 +6,7 @@ use assize_registry::Limits;
 use assize_sandbox::contract::Verdict;
 use serde::{Deserialize, Serialize};
 
+use crate::admission::{Admission, AdmissionError};
 use crate::binding::{Binding, BindingError};
 use crate::environment::Environment;
 use crate::trial::{self, TrialError};
@@ -87,6 +88,9 @@ pub struct Policy {
     /// What a call for this layer's bindings, and for those of the layers below, may use at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
+    /// What a version needs before it serves in this scope and in those below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admission: Option<Admission>,
     /// Which plugins run.
     pub bindings: Vec<Binding>,
 }
@@ -99,6 +103,8 @@ pub enum PolicyError {
     Binding(#[from] BindingError),
     #[error(transparent)]
     Trial(#[from] TrialError),
+    #[error(transparent)]
+    Admission(#[from] AdmissionError),
     #[error("thresholds.{environment}.{field} {value}: use a number from 0 to 10")]
     Threshold { environment: Environment, field: &'static str, value: f64 },
     #[error(
@@ -141,7 +147,15 @@ impl Policy {
             }
         }
         trial::check(&self.bindings)?;
+        if let Some(admission) = &self.admission {
+            admission.check()?;
+        }
         Ok(())
+    }
+
+    /// Whether a version that these keys signed may serve here, as far as signatures go.
+    pub fn admits(&self, signed_by: &[String]) -> bool {
+        self.admission.as_ref().is_none_or(|admission| admission.admits(signed_by))
     }
 }
 

@@ -138,6 +138,9 @@ impl Findings {
         });
         of_run("weight", then.weight.to_bits() == now.weight.to_bits(), &|run| run.weight.to_string());
         of_run("digest", then.digest == now.digest, &|run| digest(run.digest));
+        of_run("signed_by", then.signed_by == now.signed_by, &|run| {
+            run.signed_by.clone().unwrap_or_else(|| "nobody".to_owned())
+        });
         of_run("settings_hash", then.settings_hash == now.settings_hash, &|run| run.settings_hash.to_string());
         of_run("counted", then.counted == now.counted, &|run| {
             run.counted.map_or_else(|| "left out".to_owned(), |counted| counted.to_string())

@@ -88,6 +88,9 @@ pub struct Run {
     pub version: Option<Version>,
     /// SHA-256 of the component; none where it is missing.
     pub digest: Option<Digest>,
+    /// The publisher's key that signed it, as `name+id`; left out where none did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub signed_by: Option<String>,
     /// None where it is missing.
     pub kind: Option<Kind>,
     /// The contract's version that it was matched with.
@@ -137,6 +140,7 @@ impl Run {
             package: bound.binding.plugin.clone(),
             version: None,
             digest: None,
+            signed_by: None,
             kind: None,
             contract: None,
             settings_hash: bound.settings_hash,
@@ -163,6 +167,7 @@ impl Run {
         Self {
             version: candidate.map(|candidate| candidate.version.clone()),
             digest: candidate.map(|candidate| candidate.digest),
+            signed_by: candidate.and_then(|candidate| candidate.signed_by.clone()),
             kind: candidate.map(|candidate| candidate.kind),
             ..Self::empty(bound, counted, RunStatus::Missing, Some(error))
         }
@@ -188,6 +193,7 @@ impl Run {
         let run = Self {
             version: Some(candidate.version.clone()),
             digest: Some(candidate.digest),
+            signed_by: candidate.signed_by.clone(),
             kind: Some(candidate.kind),
             contract: Some(contract.into()),
             fuel: call.fuel,

@@ -29,6 +29,9 @@ pub struct Candidate {
     pub limits: Limits,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub may: Vec<EffectKind>,
+    /// The key that signed it, as `name+id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
 }
 
 /// A binding with its candidates.

@@ -17,6 +17,24 @@ pub enum EntryKind {
     PluginDeactivated,
     /// A version of a package must not be bound any more; replays still find it.
     PluginYanked,
+    /// Somebody asked others to look at a version of a package.
+    PluginSubmitted,
+    /// Somebody else than its author found a version of a package, by its digest, fit to serve.
+    PluginApproved,
+    /// Somebody found a version of a package unfit to serve.
+    PluginRejected,
+    /// A version of a package has served its time: before it serves again it is looked at anew.
+    PluginRetired,
+    /// A version of a package went out of use in favour of the one that served before it.
+    PluginRolledBack,
+    /// A publisher's signature over a version of a package was verified and kept.
+    PluginSigned,
+    /// A namespace became a publisher's.
+    NamespaceClaimed,
+    /// A key may sign packages of a namespace from here on.
+    PublisherKeyRegistered,
+    /// A key may sign no packages any more.
+    PublisherKeyRevoked,
     /// A scope got a new version of its policy.
     PolicyChanged,
     /// A system became known.
@@ -48,13 +66,22 @@ pub enum EntryKind {
 }
 
 /// Every kind that this version knows, with its text.
-const NAMES: [(EntryKind, &str); 19] = [
+const NAMES: [(EntryKind, &str); 28] = [
     (EntryKind::LogOpened, "log.opened"),
     (EntryKind::Decision, "decision"),
     (EntryKind::PluginPublished, "plugin.published"),
     (EntryKind::PluginActivated, "plugin.activated"),
     (EntryKind::PluginDeactivated, "plugin.deactivated"),
     (EntryKind::PluginYanked, "plugin.yanked"),
+    (EntryKind::PluginSubmitted, "plugin.submitted"),
+    (EntryKind::PluginApproved, "plugin.approved"),
+    (EntryKind::PluginRejected, "plugin.rejected"),
+    (EntryKind::PluginRetired, "plugin.retired"),
+    (EntryKind::PluginRolledBack, "plugin.rolled_back"),
+    (EntryKind::PluginSigned, "plugin.signed"),
+    (EntryKind::NamespaceClaimed, "namespace.claimed"),
+    (EntryKind::PublisherKeyRegistered, "publisher_key.registered"),
+    (EntryKind::PublisherKeyRevoked, "publisher_key.revoked"),
     (EntryKind::PolicyChanged, "policy.changed"),
     (EntryKind::SystemRegistered, "system.registered"),
     (EntryKind::SystemChanged, "system.changed"),

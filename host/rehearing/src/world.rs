@@ -7,41 +7,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use assize_kernel::{Candidate, Layer, Policy, Snapshot, SnapshotError};
+use assize_kernel::{Admission, Candidate, Layer, Policy, Snapshot, SnapshotError};
 use assize_ledger::{Digest, Timestamp};
 use assize_registry::{Manifest, PackageName};
 use assize_sandbox::Plugin;
-use assize_store::{ActivationEvent, ActivationRow, PackageRow, PolicyRow, Reader, StoreError};
+use assize_store::{ActivationEvent, PackageRow, PolicyRow, Reader, SignatureRow, StoreError};
 use parking_lot::RwLock;
 use semver::Version;
-use serde::Serialize;
 
-/// Where a version stands in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// It is there, and not bound.
-    Published,
-    /// Bindings may choose it.
-    Active,
-    /// New bindings can't choose it; replays still run it.
-    Yanked,
-}
-
-/// A published version.
-#[derive(Debug, Clone)]
-pub struct Published {
-    /// What it says of itself.
-    pub manifest: Manifest,
-    /// SHA-256 of its component.
-    pub digest: Digest,
-    /// Whose; none for the host's own.
-    pub tenant: Option<String>,
-    /// When it was published.
-    pub at: Timestamp,
-    /// What became of it since.
-    pub state: State,
-}
+use crate::life::{Published, State, Step, steps};
 
 /// A version of a scope's policy.
 #[derive(Clone)]
@@ -120,21 +94,29 @@ pub struct World {
 impl World {
     /// What is in force now, by all that the store holds.
     pub async fn newest(reader: &Reader) -> Result<Self, StoreError> {
-        Self::load(reader.packages().await?, reader.activations().await?, reader.policies(None).await?)
+        Self::load(
+            reader.packages().await?,
+            steps(reader).await?,
+            reader.signatures().await?,
+            reader.policies(None).await?,
+        )
     }
 
     /// What was in force at a moment of ours, that moment included. No component is loaded.
     pub async fn known_at(reader: &Reader, known: Timestamp) -> Result<Self, StoreError> {
-        let (mut packages, mut activations) = (reader.packages().await?, reader.activations().await?);
+        let (mut packages, mut steps) = (reader.packages().await?, steps(reader).await?);
+        let mut signatures = reader.signatures().await?;
         packages.retain(|row| row.at <= known);
-        activations.retain(|row| row.at <= known);
-        Self::load(packages, activations, reader.policies(Some(known)).await?)
+        steps.retain(|step| step.at() <= known);
+        signatures.retain(|row| row.at <= known);
+        Self::load(packages, steps, signatures, reader.policies(Some(known)).await?)
     }
 
     /// From what the store holds.
-    pub fn load(
+    fn load(
         packages: Vec<PackageRow>,
-        activations: Vec<ActivationRow>,
+        steps: Vec<Step>,
+        signatures: Vec<SignatureRow>,
         policies: Vec<PolicyRow>,
     ) -> Result<Self, StoreError> {
         let mut world = Self::default();
@@ -143,11 +125,21 @@ impl World {
                 record: format!("package {}@{}", row.name, row.version),
                 detail: error.to_string(),
             })?;
-            let (tenant, at, digest) = (row.tenant, row.at, row.digest);
-            world = world.with_package(Published { manifest, digest, tenant, at, state: State::Published });
+            world = world.with_package(Published::new(manifest, row.digest, row.tenant, row.at));
         }
-        for row in activations {
-            world = world.with_activation(&row.package, &row.version, row.tenant.as_deref(), row.event);
+        for step in steps {
+            world = match step {
+                Step::Event(row) => {
+                    world.with_step(&row.package, &row.version, row.tenant.as_deref(), row.event, row.digest)
+                }
+                Step::RollBack(row) => {
+                    let (from, to) = ((row.version.as_str(), row.digest), (row.to_version.as_str(), row.to_digest));
+                    world.with_roll_back(&row.package, row.tenant.as_deref(), from, to)
+                }
+            };
+        }
+        for row in signatures {
+            world = world.with_signature(&row.package, &row.version, row.tenant.as_deref(), row.key);
         }
         for row in policies {
             let corrupt = |detail: String| StoreError::Corrupt { record: format!("policy {}", row.scope), detail };
@@ -185,23 +177,49 @@ impl World {
         })
     }
 
-    /// With a further step in the life of a version.
+    /// With a further step in the life of a version. `digest` is the one that the step names.
     #[must_use]
-    pub fn with_activation(&self, name: &str, version: &str, tenant: Option<&str>, event: ActivationEvent) -> Self {
-        let state = match event {
-            ActivationEvent::Activated => State::Active,
-            ActivationEvent::Deactivated => State::Published,
-            ActivationEvent::Yanked => State::Yanked,
-        };
+    pub fn with_step(
+        &self,
+        name: &str,
+        version: &str,
+        tenant: Option<&str>,
+        event: ActivationEvent,
+        digest: Digest,
+    ) -> Self {
+        self.with_version(name, version, tenant, |published| published.take(event, digest))
+    }
+
+    /// With a version out of use and the one before it in its place; each with its digest.
+    #[must_use]
+    pub fn with_roll_back(
+        &self,
+        name: &str,
+        tenant: Option<&str>,
+        (from, left): (&str, Digest),
+        (to, right): (&str, Digest),
+    ) -> Self {
+        let without = self.with_step(name, from, tenant, ActivationEvent::Retired, left);
+        without.with_step(name, to, tenant, ActivationEvent::Activated, right)
+    }
+
+    /// With a signature over a version that was verified.
+    #[must_use]
+    pub fn with_signature(&self, name: &str, version: &str, tenant: Option<&str>, key: String) -> Self {
+        self.with_version(name, version, tenant, |published| published.signed_by.push(key))
+    }
+
+    fn with_version(
+        &self,
+        name: &str,
+        version: &str,
+        tenant: Option<&str>,
+        change: impl FnOnce(&mut Published),
+    ) -> Self {
         self.changed(|world| {
-            let all = Arc::make_mut(&mut world.packages).values_mut().flatten();
-            let concerned = all.filter(|published| {
-                published.manifest.name.as_str() == name
-                    && published.manifest.version.to_string() == version
-                    && published.tenant.as_deref() == tenant
-            });
-            for published in concerned {
-                published.state = state;
+            let mut all = Arc::make_mut(&mut world.packages).values_mut().flatten();
+            if let Some(concerned) = all.find(|published| published.is(name, version, tenant)) {
+                change(concerned);
             }
         })
     }
@@ -234,6 +252,27 @@ impl World {
     /// A scope's policy.
     pub fn policy(&self, scope: &Scope) -> Option<&Ruling> {
         self.policies.get(scope)
+    }
+
+    /// All policies with their scopes.
+    pub fn policies(&self) -> impl Iterator<Item = (&Scope, &Ruling)> {
+        self.policies.iter()
+    }
+
+    /// What versions need in a scope, by the policies of the scopes above it; with their names.
+    pub fn admissions_above(&self, scope: &Scope) -> Vec<(String, Admission)> {
+        let above = match scope {
+            Scope::Global => vec![],
+            Scope::Tenant(_) => vec![Scope::Global],
+            Scope::System(tenant, _) => vec![Scope::Global, Scope::Tenant(tenant.clone())],
+        };
+        above.iter().filter_map(|scope| self.admission(scope)).collect()
+    }
+
+    /// What versions need in a scope, by its own policy.
+    pub fn admission(&self, scope: &Scope) -> Option<(String, Admission)> {
+        let admission = self.policies.get(scope)?.policy.admission.clone()?;
+        Some((scope.name(), admission))
     }
 
     /// A component, where it is loaded.
@@ -296,7 +335,15 @@ impl World {
         }
         let snapshot = Snapshot::merged(
             &policies,
-            |layer, name| self.candidates(layer, name, tenant),
+            |layer, name| {
+                let mut candidates = self.candidates(layer, name, tenant);
+                // What a layer demands holds for it and for those below.
+                let deciding = policies.iter().position(|(other, _)| other.scope == layer.scope).unwrap_or_default();
+                for (_, policy) in policies.iter().take(deciding + 1) {
+                    candidates.retain(|published| policy.admits(&published.signed_by));
+                }
+                candidates.into_iter().map(candidate).collect()
+            },
             |digest| self.plugin(digest),
         )?;
         let snapshot = Arc::new(snapshot);
@@ -306,14 +353,13 @@ impl World {
 
     /// The active versions that a layer may bind. The global policy binds the host's own alone: otherwise a tenant could
     /// publish a higher version of a rule that it dislikes.
-    fn candidates(&self, layer: &Layer, name: &PackageName, tenant: &str) -> Vec<Candidate> {
+    fn candidates(&self, layer: &Layer, name: &PackageName, tenant: &str) -> Vec<&Published> {
         let versions = self.packages.get(name).map(Vec::as_slice).unwrap_or_default();
         let may_bind = |published: &&Published| match published.tenant.as_deref() {
             None => true,
             Some(owner) => layer.scope != "global" && owner == tenant,
         };
-        let active = versions.iter().filter(|published| published.state == State::Active).filter(may_bind);
-        active.map(candidate).collect()
+        versions.iter().filter(|published| published.state == State::Active).filter(may_bind).collect()
     }
 }
 
@@ -327,12 +373,11 @@ fn visible(published: &Published, tenant: Option<&str>) -> bool {
 /// What judging needs to know of a version that isn't published, with its name.
 pub fn unpublished(manifest: &Manifest, digest: Digest) -> ((PackageName, Version), Candidate) {
     let name = (manifest.name.clone(), manifest.version.clone());
-    let (manifest, at) = (manifest.clone(), Timestamp::now());
-    (name, candidate(&Published { manifest, digest, tenant: None, at, state: State::Published }))
+    (name, candidate(&Published::new(manifest.clone(), digest, None, Timestamp::now())))
 }
 
 /// What judging needs to know of a version.
-pub(crate) fn candidate(published: &Published) -> Candidate {
+pub fn candidate(published: &Published) -> Candidate {
     let manifest = &published.manifest;
     Candidate {
         version: manifest.version.clone(),
@@ -343,5 +388,6 @@ pub(crate) fn candidate(published: &Published) -> Candidate {
         scope: manifest.scope.clone(),
         limits: manifest.limits,
         may: manifest.may.clone(),
+        signed_by: published.signer(),
     }
 }

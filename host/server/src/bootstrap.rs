@@ -12,9 +12,10 @@ use serde_json::json;
 use crate::app::App;
 use crate::identity::{Caller, Role};
 use crate::keys::Keys;
+use crate::life::{Step, step};
 use crate::pipeline::details;
 use crate::problem::Problem;
-use crate::publish::{Publication, publish, step};
+use crate::publish::{Publication, publish};
 use crate::routes::policies;
 use assize_rehearing::{Published, Scope};
 
@@ -83,10 +84,10 @@ pub(crate) async fn bundled(app: &App, directory: &Path) -> Result<usize, Bootst
         let failed =
             |problem: Problem| BootstrapError::Plugin { path: path.clone(), problem: problem.detail().to_owned() };
         let (Publication::New(published) | Publication::Known(published)) =
-            publish(app, &host(), bytes.into()).await.map_err(failed)?;
+            publish(app, &host(), bytes.into(), None).await.map_err(failed)?;
         let which = (published.manifest.name.as_str(), &published.manifest.version);
-        let reason = Some("bundled with the host".to_owned());
-        all.push(step(app, &host(), which, ActivationEvent::Activated, reason).await.map_err(failed)?);
+        let why = Step { reason: Some("bundled with the host".to_owned()), ..Step::default() };
+        all.push(step(app, &host(), which, ActivationEvent::Activated, why).await.map_err(failed)?);
     }
     let policy = global_policy(&all).map_err(|error| BootstrapError::Policy(error.to_string()))?;
     let set = policies::set(app, &host(), Scope::Global, policy).await;

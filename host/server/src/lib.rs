@@ -2,16 +2,19 @@
 //!
 //! axum lives here and nowhere else. [`Server`] opens a store, brings back into memory what is in force, and serves it.
 //! Every handler parses at the door and answers problems after RFC 9457. Judging itself is `assize_kernel::decide`, called
-//! by `pipeline` alone; rows and their order are the store's.
+//! by `pipeline`, and by `health` on a case of nothing; rows and their order are the store's.
 
 mod app;
 mod bootstrap;
 mod config;
 mod door;
 mod export;
+mod eyes;
+mod health;
 mod identity;
 mod keys;
 mod leftover;
+mod life;
 mod metrics;
 mod openapi;
 mod outside;
@@ -23,6 +26,7 @@ mod retention;
 mod routes;
 mod server;
 mod signer;
+mod signing;
 mod simulations;
 mod system;
 mod systems;

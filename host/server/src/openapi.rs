@@ -8,8 +8,8 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::app::SharedApp;
 use crate::problem::Problem;
 use crate::routes::{
-    decisions, enforce, erasures, explaining, keys, ledger, ops, plugins, policies, proofs, simulations, systems,
-    trials,
+    decisions, enforce, erasures, explaining, keys, ledger, life, namespaces, ops, plugins, policies, proofs,
+    simulations, systems, trials,
 };
 
 #[derive(OpenApi)]
@@ -25,7 +25,8 @@ use crate::routes::{
         enforce::enforce,
         systems::create, systems::list, systems::show, systems::change, systems::stop, systems::resume,
         plugins::publish, plugins::list, plugins::versions, plugins::show, plugins::by_digest, plugins::component,
-        plugins::activate, plugins::deactivate, plugins::yank,
+        plugins::sign, life::submit, life::approve, life::reject, life::activate, life::deactivate, life::retire, life::yank,
+        life::roll_back, namespaces::claim, namespaces::list, namespaces::register, namespaces::revoke,
         policies::show, policies::put, policies::effective, trials::list, trials::promote, trials::roll_back,
         ledger::entries, ledger::verify, ledger::export, erasures::create, erasures::show, erasures::put, proofs::checkpoint, proofs::keys, proofs::rotate, proofs::inclusion,
         proofs::consistency,

@@ -144,6 +144,10 @@ impl From<StoreError> for Problem {
             StoreError::VersionExists { .. } | StoreError::VersionConflict { .. } | StoreError::Exists { .. } => {
                 Self::conflict(error)
             }
+            StoreError::Claimed { .. } => {
+                tracing::warn!(%error, "refused");
+                Self::conflict(error).at("namespace")
+            }
             StoreError::NotFound { subject } => Self::not_found(subject),
             StoreError::Invalid { field, .. } => Self::invalid(*field, &error),
             StoreError::Proof(proof) => {

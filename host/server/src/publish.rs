@@ -1,19 +1,19 @@
-//! Publishing a package, and each further step in its life. Every one is an entry in the ledger.
+//! Publishing a package, with its publisher's signature where there is one. Each is an entry in the ledger.
 
 use std::sync::Arc;
 
 use assize_ledger::Timestamp;
 use assize_registry::{Package, inspect};
 use assize_sandbox::{Limits, LoadError, Plugin};
-use assize_store::{ActivationEvent, Change, ChangeDraft, Outcome};
+use assize_store::{Change, ChangeDraft, Outcome};
 use bytes::Bytes;
-use semver::Version;
 
 use crate::app::App;
 use crate::identity::Caller;
 use crate::pipeline::details;
 use crate::problem::Problem;
-use assize_rehearing::{Published, State};
+use crate::signing;
+use assize_rehearing::Published;
 
 /// Whether a package is new.
 pub(crate) enum Publication {
@@ -21,22 +21,39 @@ pub(crate) enum Publication {
     Known(Box<Published>),
 }
 
-/// Checks, compiles and keeps a package.
-pub(crate) async fn publish(app: &App, caller: &Caller, bytes: Bytes) -> Result<Publication, Problem> {
+/// Checks, compiles and keeps a package, and its signature.
+pub(crate) async fn publish(
+    app: &App,
+    caller: &Caller,
+    bytes: Bytes,
+    signature: Option<String>,
+) -> Result<Publication, Problem> {
     let bytes: Arc<[u8]> = Arc::from(bytes.as_ref());
     let package = examine(Arc::clone(&bytes)).await?;
     let owner = caller.bound_to.clone();
     let known = app.world.load().by_digest(package.digest, owner.as_deref()).cloned();
     if let Some(known) = known.filter(|known| known.tenant == owner) {
+        let known = match signature {
+            Some(note) => sign(app, caller, &known, note).await?,
+            None => known,
+        };
         return Ok(Publication::Known(Box::new(known)));
     }
+    let manifest = package.manifest;
+    let key = match &signature {
+        Some(note) => {
+            Some(signing::verified(app, owner.as_deref(), (&manifest, package.digest), note.as_bytes()).await?)
+        }
+        None => None,
+    };
+    let signed_by: Vec<String> = key.into_iter().collect();
+    signing::may_publish(app, &app.world.load(), owner.as_deref(), &manifest, &signed_by).await?;
     let plugin = compile(app, &bytes).await?;
-    let own = package.manifest.limits;
+    let own = manifest.limits;
     let limits = Limits { fuel: own.fuel, memory_bytes: own.memory_bytes, ..Limits::default() };
     plugin.probe(&limits).await.map_err(|error| Problem::invalid("component", error))?;
     // Compiling may have taken seconds: the order of changes begins here.
-    let _changing = app.changing.lock().await;
-    let manifest = package.manifest;
+    let changing = app.changing.lock().await;
     let now = Timestamp::now();
     let change = Change::Publish {
         name: manifest.name.to_string(),
@@ -46,15 +63,42 @@ pub(crate) async fn publish(app: &App, caller: &Caller, bytes: Bytes) -> Result<
         manifest: serde_json::to_string(&manifest).map_err(Problem::internal)?,
         component: bytes,
     };
-    let published =
-        Published { manifest, digest: package.digest, tenant: owner.clone(), at: now, state: State::Published };
+    let published = Published::new(manifest, package.digest, owner.clone(), now);
     let outcome = app.store.change(by(caller, owner, now, change)).await?;
-    if matches!(outcome, Outcome::Existing(_)) {
-        return Ok(Publication::Known(Box::new(published)));
+    let new = !matches!(outcome, Outcome::Existing(_));
+    if new {
+        let world = app.world.load().with_package(published.clone()).with_plugin(Arc::new(plugin));
+        app.world.store(Arc::new(world));
     }
-    let world = app.world.load().with_package(published.clone()).with_plugin(Arc::new(plugin));
-    app.world.store(Arc::new(world));
-    Ok(Publication::New(Box::new(published)))
+    drop(changing);
+    // An entry of its own. Should the host end before it, publishing the same again adds it.
+    let published = match signature {
+        Some(note) => sign(app, caller, &published, note).await?,
+        None => published,
+    };
+    Ok(if new { Publication::New(Box::new(published)) } else { Publication::Known(Box::new(published)) })
+}
+
+/// Verifies and keeps a signature over a published version.
+pub(crate) async fn sign(
+    app: &App,
+    caller: &Caller,
+    published: &Published,
+    note: String,
+) -> Result<Published, Problem> {
+    let _changing = app.changing.lock().await;
+    let (manifest, tenant) = (&published.manifest, published.tenant.clone());
+    let (name, version) = (manifest.name.to_string(), manifest.version.to_string());
+    let key = signing::verified(app, tenant.as_deref(), (manifest, published.digest), note.as_bytes()).await?;
+    let change = Change::Sign { package: name.clone(), version: version.clone(), key: key.clone(), note };
+    let outcome = app.store.change(by(caller, tenant.clone(), Timestamp::now(), change)).await?;
+    let mut world = app.world.load_full();
+    if let Outcome::Appended(_) = outcome {
+        world = Arc::new(world.with_signature(&name, &version, tenant.as_deref(), key));
+        app.world.store(Arc::clone(&world));
+    }
+    let found = world.version(&name, &manifest.version, tenant.as_deref());
+    Ok(found.filter(|found| found.tenant == tenant).unwrap_or(published).clone())
 }
 
 /// Everything that can be told from the bytes, before anything is compiled.
@@ -64,65 +108,13 @@ pub(crate) async fn examine(bytes: Arc<[u8]>) -> Result<Package, Problem> {
 }
 
 /// Compiles off the serving path, one component at a time and bounded in time.
-async fn compile(app: &App, bytes: &Arc<[u8]>) -> Result<Plugin, Problem> {
+pub(crate) async fn compile(app: &App, bytes: &Arc<[u8]>) -> Result<Plugin, Problem> {
     let _compiling = app.compiling.lock().await;
     let loaded = app.sandbox.load_bounded(Arc::clone(bytes), app.config.compile_timeout).await;
     loaded.map_err(|error| match error {
         LoadError::Thread(_) => Problem::busy(error),
         _ => Problem::invalid("component", error),
     })
-}
-
-/// A step in the life of a version.
-pub(crate) async fn step(
-    app: &App,
-    caller: &Caller,
-    (name, version): (&str, &Version),
-    event: ActivationEvent,
-    reason: Option<String>,
-) -> Result<Published, Problem> {
-    let _changing = app.changing.lock().await;
-    let world = app.world.load_full();
-    let found = world.version(name, version, caller.sees());
-    let Some(found) = found else {
-        return Err(Problem::not_found(format!("plugin {name} {version}")));
-    };
-    if found.tenant.is_none() {
-        caller.must_be_host()?;
-    }
-    let state = match event {
-        ActivationEvent::Activated => State::Active,
-        ActivationEvent::Deactivated => State::Published,
-        ActivationEvent::Yanked => State::Yanked,
-    };
-    if found.state == state {
-        return Ok(found.clone());
-    }
-    if found.state == State::Yanked {
-        return Err(Problem::conflict(format!(
-            "{name} {version} is yanked, which can't be undone: publish a new version"
-        )));
-    }
-    let plugin = if state == State::Active && world.plugin(found.digest).is_none() {
-        let bytes = app.store.component(&found.digest).await?;
-        let bytes: Arc<[u8]> = bytes.ok_or_else(|| Problem::internal("the component's bytes are gone"))?.into();
-        Some(compile(app, &bytes).await?)
-    } else {
-        None
-    };
-    let change = Change::Activation { package: name.to_owned(), version: version.to_string(), event };
-    let owner = found.tenant.clone();
-    let mut draft = by(caller, owner.clone(), Timestamp::now(), change);
-    if let Some(reason) = reason {
-        draft.confidential.insert("reason".to_owned(), reason);
-    }
-    app.store.change(draft).await?;
-    let mut next = world.with_activation(name, &version.to_string(), owner.as_deref(), event);
-    if let Some(plugin) = plugin {
-        next = next.with_plugin(Arc::new(plugin));
-    }
-    app.world.store(Arc::new(next));
-    Ok(Published { state, ..found.clone() })
 }
 
 /// A change, with the key that made it.

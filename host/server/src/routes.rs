@@ -6,6 +6,8 @@ pub(crate) mod erasures;
 pub(crate) mod explaining;
 pub(crate) mod keys;
 pub(crate) mod ledger;
+pub(crate) mod life;
+pub(crate) mod namespaces;
 pub(crate) mod ops;
 pub(crate) mod plugins;
 pub(crate) mod policies;
@@ -45,9 +47,18 @@ pub(crate) fn all(app: SharedApp) -> Router {
         .route("/plugins/by-digest/{digest}/component", get(plugins::component))
         .route("/plugins/{namespace}/{name}", get(plugins::versions))
         .route("/plugins/{namespace}/{name}/{version}", get(plugins::show))
-        .route("/plugins/{namespace}/{name}/{version}/activate", post(plugins::activate))
-        .route("/plugins/{namespace}/{name}/{version}/deactivate", post(plugins::deactivate))
-        .route("/plugins/{namespace}/{name}/{version}/yank", post(plugins::yank))
+        .route("/plugins/{namespace}/{name}/roll-back", post(life::roll_back))
+        .route("/plugins/{namespace}/{name}/{version}/submit", post(life::submit))
+        .route("/plugins/{namespace}/{name}/{version}/approve", post(life::approve))
+        .route("/plugins/{namespace}/{name}/{version}/reject", post(life::reject))
+        .route("/plugins/{namespace}/{name}/{version}/activate", post(life::activate))
+        .route("/plugins/{namespace}/{name}/{version}/deactivate", post(life::deactivate))
+        .route("/plugins/{namespace}/{name}/{version}/retire", post(life::retire))
+        .route("/plugins/{namespace}/{name}/{version}/yank", post(life::yank))
+        .route("/plugins/{namespace}/{name}/{version}/signatures", post(plugins::sign))
+        .route("/namespaces", post(namespaces::claim).get(namespaces::list))
+        .route("/namespaces/{namespace}/keys", post(namespaces::register))
+        .route("/namespaces/{namespace}/keys/{id}/revoke", post(namespaces::revoke))
         .route("/policies/{scope}", get(policies::show).put(policies::put))
         .route("/policies/{scope}/effective", get(policies::effective))
         .route("/policies/{scope}/trials", get(trials::list))

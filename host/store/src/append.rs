@@ -100,6 +100,49 @@ pub enum Change {
         /// What happened.
         event: ActivationEvent,
     },
+    /// A version goes out of use, and the one that served before it serves again: one entry, so that nothing lies in between.
+    RollBack {
+        /// `namespace/name`.
+        package: String,
+        /// The version that goes.
+        version: String,
+        /// The version that serves again.
+        to_version: String,
+        /// SHA-256 of its component, as the caller knows it.
+        to_digest: Digest,
+    },
+    /// A namespace becomes a publisher's. Claimed by the same before: [`Outcome::Existing`].
+    ClaimNamespace {
+        /// The part of a package's name before the slash.
+        namespace: String,
+        /// Who publishes in it.
+        publisher: String,
+    },
+    /// A key may sign packages of a namespace that was claimed. Registered before: [`Outcome::Existing`].
+    PublisherKey {
+        /// The namespace.
+        namespace: String,
+        /// `name+id+base64`.
+        key: String,
+    },
+    /// A publisher's key is revoked; twice is [`Outcome::Existing`].
+    PublisherKeyRevoked {
+        /// The namespace.
+        namespace: String,
+        /// `name+id+base64`.
+        key: String,
+    },
+    /// A signature over a published version that was verified. The same key's again: [`Outcome::Existing`].
+    Sign {
+        /// `namespace/name`.
+        package: String,
+        /// Semver.
+        version: String,
+        /// `name+id+base64`.
+        key: String,
+        /// The signed note.
+        note: String,
+    },
     /// A new version of a scope's policy.
     Policy {
         /// E.g. `global`.
@@ -222,9 +265,20 @@ impl Change {
     pub(crate) fn entry_kind(&self) -> EntryKind {
         match self {
             Self::Publish { .. } => EntryKind::PluginPublished,
-            Self::Activation { event: ActivationEvent::Activated, .. } => EntryKind::PluginActivated,
-            Self::Activation { event: ActivationEvent::Deactivated, .. } => EntryKind::PluginDeactivated,
-            Self::Activation { event: ActivationEvent::Yanked, .. } => EntryKind::PluginYanked,
+            Self::Activation { event, .. } => match event {
+                ActivationEvent::Submitted => EntryKind::PluginSubmitted,
+                ActivationEvent::Approved => EntryKind::PluginApproved,
+                ActivationEvent::Rejected => EntryKind::PluginRejected,
+                ActivationEvent::Activated => EntryKind::PluginActivated,
+                ActivationEvent::Deactivated => EntryKind::PluginDeactivated,
+                ActivationEvent::Retired => EntryKind::PluginRetired,
+                ActivationEvent::Yanked => EntryKind::PluginYanked,
+            },
+            Self::RollBack { .. } => EntryKind::PluginRolledBack,
+            Self::Sign { .. } => EntryKind::PluginSigned,
+            Self::ClaimNamespace { .. } => EntryKind::NamespaceClaimed,
+            Self::PublisherKey { .. } => EntryKind::PublisherKeyRegistered,
+            Self::PublisherKeyRevoked { .. } => EntryKind::PublisherKeyRevoked,
             Self::Policy { .. } => EntryKind::PolicyChanged,
             Self::System { event: SystemEvent::Registered, .. } => EntryKind::SystemRegistered,
             Self::System { event: SystemEvent::Changed, .. } => EntryKind::SystemChanged,

@@ -141,6 +141,19 @@ pub enum StoreError {
         /// What exists.
         subject: String,
     },
+    /// The namespace is another publisher's.
+    #[error(
+        "namespace {namespace:?} was claimed {holder} by {publisher:?}: publish in another one, or have its owner \
+         register your key"
+    )]
+    Claimed {
+        /// The namespace.
+        namespace: String,
+        /// Who publishes in it.
+        publisher: String,
+        /// Where it holds.
+        holder: String,
+    },
     /// It doesn't exist (or is another tenant's).
     #[error("there is no {subject}")]
     NotFound {

@@ -44,8 +44,8 @@ pub use error::StoreError;
 pub use read::Reader;
 pub use rows::{
     ActivationEvent, ActivationRow, CheckpointRow, DecisionFilter, DecisionRow, EffectRow, EntryRow, HeadRow, KeyRow,
-    LogKeyRow, PackageRow, Page, PastDecision, Payloads, PolicyRow, ReEvaluationRow, RetentionRow, SealedRow,
-    SimulationRow, StampRow, StoredDecision, SystemRow,
+    LogKeyRow, NamespaceRow, PackageRow, Page, PastDecision, Payloads, PolicyRow, PublisherKeyRow, ReEvaluationRow,
+    RetentionRow, RollBackRow, SealedRow, SignatureRow, SimulationRow, StampRow, StoredDecision, SystemRow,
 };
 pub use store::{Announced, Options, Store};
 pub use verify::{Progress, VerifyOptions};

@@ -1,6 +1,7 @@
 //! Reading what is stored.
 
 mod columns;
+mod publishing;
 
 use std::path::Path;
 
@@ -10,9 +11,8 @@ use sqlx::AssertSqlSafe;
 use self::columns::{Columns, decision, effect, policy, stamp, system};
 use crate::db::{On, Pool, Query, Row, Scalar, Value, int, query, query_scalar, storage};
 use crate::rows::{
-    ActivationEvent, ActivationRow, DecisionFilter, DecisionRow, EntryRow, HeadRow, KeyRow, PackageRow, Page,
-    PastDecision, Payloads, PolicyRow, ReEvaluationRow, RetentionRow, SealedRow, SimulationRow, StampRow,
-    StoredDecision, SystemRow,
+    DecisionFilter, DecisionRow, EntryRow, HeadRow, KeyRow, Page, PastDecision, Payloads, PolicyRow, ReEvaluationRow,
+    RetentionRow, SealedRow, SimulationRow, StampRow, StoredDecision, SystemRow,
 };
 use crate::{StoreError, postgres, sqlite};
 
@@ -253,49 +253,6 @@ impl Reader {
     ) -> Result<Option<Vec<u8>>, StoreError> {
         let query = query_scalar(sql).bind(hash.as_bytes().as_slice());
         query.fetch_optional(&self.pool).await.map_err(storage(action))
-    }
-
-    /// Every published version, in the order of publishing.
-    pub async fn packages(&self) -> Result<Vec<PackageRow>, StoreError> {
-        let sql = "SELECT tenant, name, version, digest, kind, contract, manifest, at, seq FROM packages ORDER BY seq";
-        let rows = query(sql).fetch_all(&self.pool).await.map_err(storage("listing packages"))?;
-        let package = |row: &Row| {
-            let row = Columns(row, "package");
-            Ok(PackageRow {
-                tenant: row.tenant(0)?,
-                name: row.get(1)?,
-                version: row.get(2)?,
-                digest: row.digest(3)?,
-                kind: row.get(4)?,
-                contract: row.get(5)?,
-                manifest: row.get(6)?,
-                at: row.time(7)?,
-                seq: row.count(8)?,
-            })
-        };
-        rows.iter().map(package).collect()
-    }
-
-    /// Every step in the life of every published version, in order.
-    pub async fn activations(&self) -> Result<Vec<ActivationRow>, StoreError> {
-        let sql = "SELECT tenant, package, version, digest, event, at, seq FROM activations ORDER BY seq";
-        let rows = query(sql).fetch_all(&self.pool).await.map_err(storage("listing activations"))?;
-        let activation = |row: &Row| {
-            let row = Columns(row, "activation");
-            let event: String = row.get(4)?;
-            let unknown =
-                || StoreError::Corrupt { record: "activation".into(), detail: format!("event: found {event:?}") };
-            Ok(ActivationRow {
-                tenant: row.tenant(0)?,
-                package: row.get(1)?,
-                version: row.get(2)?,
-                digest: row.digest(3)?,
-                event: ActivationEvent::parse(&event).ok_or_else(unknown)?,
-                at: row.time(5)?,
-                seq: row.count(6)?,
-            })
-        };
-        rows.iter().map(activation).collect()
     }
 
     /// The newest policy of every scope; with a moment, the newest of then.

@@ -47,7 +47,7 @@ pub(crate) struct Shape {
     digest: Option<&'static str>,
 }
 
-pub(crate) const SHAPES: [Shape; 12] = [
+pub(crate) const SHAPES: [Shape; 17] = [
     Shape {
         table: "packages",
         columns: &["tenant", "name", "version", "digest", "kind", "contract", "manifest"],
@@ -59,6 +59,31 @@ pub(crate) const SHAPES: [Shape; 12] = [
         columns: &["tenant", "package", "version", "digest", "event"],
         subject: &["package", "version"],
         digest: Some("digest"),
+    },
+    Shape {
+        table: "roll_backs",
+        columns: &["tenant", "package", "version", "digest", "to_version", "to_digest"],
+        subject: &["package", "version"],
+        digest: Some("digest"),
+    },
+    Shape {
+        table: "signatures",
+        columns: &["tenant", "package", "version", "digest", "key", "note"],
+        subject: &["package", "version"],
+        digest: Some("digest"),
+    },
+    Shape {
+        table: "namespaces",
+        columns: &["tenant", "namespace", "publisher"],
+        subject: &["namespace"],
+        digest: None,
+    },
+    Shape { table: "publisher_keys", columns: &["tenant", "namespace", "key"], subject: &["key"], digest: None },
+    Shape {
+        table: "publisher_key_revocations",
+        columns: &["tenant", "namespace", "key"],
+        subject: &["key"],
+        digest: None,
     },
     Shape {
         table: "policies",
@@ -87,11 +112,29 @@ pub(crate) const SHAPES: [Shape; 12] = [
     Shape { table: "key_revocations", columns: &["id", "tenant"], subject: &["id"], digest: None },
 ];
 
+fn text(text: &str) -> Cell {
+    Cell::Text(text.to_owned())
+}
+
+fn blob(digest: &Digest) -> Cell {
+    Cell::Blob(digest.as_bytes().to_vec())
+}
+
+/// The columns of what is about a published version, and what it says of it.
+fn of_version<const N: usize>(
+    tenant: (&'static str, Cell),
+    package: &str,
+    version: &str,
+    digest: &Digest,
+    said: [(&'static str, Cell); N],
+) -> Vec<(&'static str, Cell)> {
+    let which = [tenant, ("package", text(package)), ("version", text(version)), ("digest", blob(digest))];
+    which.into_iter().chain(said).collect()
+}
+
 impl ChangeRow {
-    /// The row of `change`; `digest` is the component's, for an activation.
+    /// The row of `change`; `digest` is the component's, for a step of a version.
     pub(crate) fn new(tenant: &str, change: &Change, digest: Digest) -> Self {
-        let text = |text: &str| Cell::Text(text.to_owned());
-        let blob = |digest: &Digest| Cell::Blob(digest.as_bytes().to_vec());
         let tenant = ("tenant", text(tenant));
         // A version that doesn't fit was refused before: it must be the newest plus one.
         let number = |version: u64| Cell::Int(i64::try_from(version).unwrap_or(i64::MAX));
@@ -108,16 +151,26 @@ impl ChangeRow {
                     ("manifest", text(manifest)),
                 ],
             ),
-            Change::Activation { package, version, event } => (
-                "activations",
-                vec![
-                    tenant,
-                    ("package", text(package)),
-                    ("version", text(version)),
-                    ("digest", blob(&digest)),
-                    ("event", text(event.as_str())),
-                ],
-            ),
+            Change::Activation { package, version, event } => {
+                ("activations", of_version(tenant, package, version, &digest, [("event", text(event.as_str()))]))
+            }
+            Change::RollBack { package, version, to_version, to_digest } => {
+                let to = [("to_version", text(to_version)), ("to_digest", blob(to_digest))];
+                ("roll_backs", of_version(tenant, package, version, &digest, to))
+            }
+            Change::Sign { package, version, key, note } => {
+                let signed = [("key", text(key)), ("note", text(note))];
+                ("signatures", of_version(tenant, package, version, &digest, signed))
+            }
+            Change::ClaimNamespace { namespace, publisher } => {
+                ("namespaces", vec![tenant, ("namespace", text(namespace)), ("publisher", text(publisher))])
+            }
+            Change::PublisherKey { namespace, key } => {
+                ("publisher_keys", vec![tenant, ("namespace", text(namespace)), ("key", text(key))])
+            }
+            Change::PublisherKeyRevoked { namespace, key } => {
+                ("publisher_key_revocations", vec![tenant, ("namespace", text(namespace)), ("key", text(key))])
+            }
             Change::Policy { scope, version, bytes } => (
                 "policies",
                 vec![

@@ -1,6 +1,12 @@
 //! What is read back. Nothing here knows which database it came from.
 
+mod publishing;
+
 use assize_ledger::{Digest, Salt, Timestamp};
+
+pub use self::publishing::{
+    ActivationEvent, ActivationRow, NamespaceRow, PackageRow, PublisherKeyRow, RollBackRow, SignatureRow,
+};
 
 /// A decision's columns: copies, to select by, of what its entry and its record say.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,74 +153,6 @@ pub struct EntryRow {
     pub time: Timestamp,
     /// Its exact bytes.
     pub bytes: Vec<u8>,
-}
-
-/// A published version of a package.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PackageRow {
-    /// Who published it; none for the host's own.
-    pub tenant: Option<String>,
-    /// `namespace/name`.
-    pub name: String,
-    /// Semver.
-    pub version: String,
-    /// SHA-256 of the component.
-    pub digest: Digest,
-    /// `risk-agent`, `compliance-rule` or `action`.
-    pub kind: String,
-    /// The version of the contract that it was built against.
-    pub contract: String,
-    /// The manifest as JSON.
-    pub manifest: String,
-    /// When it was published.
-    pub at: Timestamp,
-    /// The entry that says so.
-    pub seq: u64,
-}
-
-/// What became of a published version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ActivationEvent {
-    /// It may be bound.
-    Activated,
-    /// It may not be bound any more.
-    Deactivated,
-    /// It must not be bound any more.
-    Yanked,
-}
-
-impl ActivationEvent {
-    /// The text that is stored.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Activated => "activated",
-            Self::Deactivated => "deactivated",
-            Self::Yanked => "yanked",
-        }
-    }
-
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Activated, Self::Deactivated, Self::Yanked].into_iter().find(|event| event.as_str() == text)
-    }
-}
-
-/// One step in the life of a published version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ActivationRow {
-    /// For whom; none for everybody.
-    pub tenant: Option<String>,
-    /// `namespace/name`.
-    pub package: String,
-    /// Semver.
-    pub version: String,
-    /// SHA-256 of the component.
-    pub digest: Digest,
-    /// What happened.
-    pub event: ActivationEvent,
-    /// When.
-    pub at: Timestamp,
-    /// The entry that says so.
-    pub seq: u64,
 }
 
 /// A version of a scope's policy.

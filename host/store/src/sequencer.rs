@@ -8,6 +8,7 @@
 mod change;
 mod erasure;
 mod keys;
+mod publishing;
 mod rows;
 
 use std::collections::HashSet;

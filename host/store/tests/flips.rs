@@ -18,7 +18,7 @@ use sqlx::{
     TypeInfo as _, ValueRef as _,
 };
 
-const TABLES: [&str; 25] = [
+const TABLES: [&str; 30] = [
     "entries",
     "sealed",
     "decisions",
@@ -44,6 +44,11 @@ const TABLES: [&str; 25] = [
     "data_subjects",
     "retentions",
     "simulations",
+    "roll_backs",
+    "namespaces",
+    "publisher_keys",
+    "publisher_key_revocations",
+    "signatures",
 ];
 
 /// A database with something in every table.

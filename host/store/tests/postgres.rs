@@ -8,5 +8,7 @@ mod append;
 mod erasure;
 #[path = "proofs.rs"]
 mod proofs;
+#[path = "publishing.rs"]
+mod publishing;
 #[path = "verify.rs"]
 mod verify;

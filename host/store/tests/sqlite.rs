@@ -132,8 +132,8 @@ async fn a_database_of_before_gets_its_nodes() {
     let options = SqliteConnectOptions::new().filename(dir.path().join("assize.db"));
     let mut db = options.connect().await.unwrap();
     // As the first version left it.
-    let later =
-        "nodes checkpoints log_keys exports stamps cosignatures erasures erased data_subjects retentions simulations";
+    let later = "nodes checkpoints log_keys exports stamps cosignatures erasures erased data_subjects retentions simulations \
+        roll_backs namespaces publisher_keys publisher_key_revocations signatures";
     for table in later.split(' ') {
         sqlx::query(sqlx::AssertSqlSafe(format!("DROP TABLE {table}"))).execute(&mut db).await.unwrap();
     }

@@ -31,12 +31,12 @@ async fn an_unaltered_database_is_sound() {
     let reader = database.reader().await.unwrap();
     let report = reader.verify(VerifyOptions::default(), |at| progress.push(at)).await.unwrap();
     assert!(report.is_sound(), "{:#?}", report.faults);
-    assert_eq!((report.entries, report.decisions, report.tiles), (336, 320, 1));
-    assert_eq!(report.payloads, 317 * 2 + 15);
-    assert_eq!((report.checkpoints, report.checkpointed, report.keys.len()), (2, Some(336), 1));
+    assert_eq!((report.entries, report.decisions, report.tiles), (341, 320, 1));
+    assert_eq!(report.payloads, 317 * 2 + 20);
+    assert_eq!((report.checkpoints, report.checkpointed, report.keys.len()), (2, Some(341), 1));
     assert_eq!(report.origin.as_deref(), Some(ORIGIN));
     assert_eq!(report.root, Some(reader.head().await.unwrap().unwrap().root));
-    assert_eq!(progress.last().map(|at| (at.done, at.total)), Some((336, 336)));
+    assert_eq!(progress.last().map(|at| (at.done, at.total)), Some((341, 341)));
 
     let part = VerifyOptions { from: Some(100), to: Some(250), ..VerifyOptions::default() };
     let report = reader.verify(part, |_| {}).await.unwrap();
@@ -44,7 +44,7 @@ async fn an_unaltered_database_is_sound() {
     assert_eq!((report.from, report.entries, report.root), (100, 151, None));
     assert!(report.notes[0].contains("entry 99"));
 
-    let beyond = VerifyOptions { from: None, to: Some(336), ..VerifyOptions::default() };
+    let beyond = VerifyOptions { from: None, to: Some(341), ..VerifyOptions::default() };
     assert!(reader.verify(beyond, |_| {}).await.is_err());
 }
 
@@ -98,7 +98,7 @@ async fn a_cut_tail_shows_against_an_expected_root() {
     assert!(verify(&database, VerifyOptions::default()).await.unwrap().is_sound());
     let expected = Some((head.size, head.root));
     let report = verify(&database, VerifyOptions { expected, ..VerifyOptions::default() }).await.unwrap();
-    assert_eq!(report.faults.first[0].to_string(), "head 336: size: found 320 entries, expected at least that many");
+    assert_eq!(report.faults.first[0].to_string(), "head 341: size: found 320 entries, expected at least that many");
     let wrong = Some((320, Digest::ZERO));
     let report = verify(&database, VerifyOptions { expected: wrong, ..VerifyOptions::default() }).await.unwrap();
     assert_eq!(report.faults.first[0].field, "root");
@@ -117,7 +117,7 @@ async fn a_missing_row_is_named() {
         ("DELETE FROM nodes", "node 1/0"),
         ("DELETE FROM log_keys", "row of log_keys"),
         ("DELETE FROM policies", "row of policies"),
-        ("DELETE FROM heads WHERE size = 336", "head"),
+        ("DELETE FROM heads WHERE size = 341", "head"),
     ] {
         let copy = database.copy();
         copy.intrude(delete.split(' ').nth(2).unwrap(), delete).await;
@@ -136,9 +136,9 @@ async fn an_expected_checkpoint_shows_what_was_cut_or_forked() {
     let expect = |note: Note| VerifyOptions { checkpoint: Some(note), ..VerifyOptions::default() };
     assert!(reader.verify(expect(note), |_| {}).await.unwrap().is_sound());
     for (size, root, key, said) in [
-        (336, Digest::ZERO, common::log_key(), "head 336: root: found"),
-        (500, Digest::ZERO, common::log_key(), "head 500: size: found 336 entries"),
-        (336, reader.root_at(336).await.unwrap(), common::other_key(), "expected checkpoint: note: found no signature"),
+        (341, Digest::ZERO, common::log_key(), "head 341: root: found"),
+        (500, Digest::ZERO, common::log_key(), "head 500: size: found 341 entries"),
+        (341, reader.root_at(341).await.unwrap(), common::other_key(), "expected checkpoint: note: found no signature"),
     ] {
         let note = Checkpoint::new(ORIGIN, size, root).sign(&key).unwrap();
         let report = reader.verify(expect(note), |_| {}).await.unwrap();

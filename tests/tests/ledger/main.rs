@@ -10,7 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use assize_tests::{Output, Server, assize, policy};
+use assize_ledger::{Algorithm, SignerKey};
+use assize_tests::{Output, Server, assize, law, policy};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -36,6 +37,20 @@ fn furnish(server: &Server) {
     let resume = json!({ "reason": "the test is over", "operator_id": "ana" });
     tenant.post("/v1/systems/second-bot/resume", &resume).expect(200);
     server.admin().post("/v1/plugins/eu/ai-act-prohibited/1.0.0/yank", &json!({ "reason": "a test" })).expect(200);
+    for version in ["1.0.0", "1.1.0"] {
+        tenant.publish_and_activate(&law(version, ""));
+    }
+    tenant.post("/v1/plugins/acme/law/roll-back", &json!({ "reason": "a test" })).expect(200);
+    let key = SignerKey::from_seed("acme", Algorithm::Ed25519, [1; 32]).unwrap();
+    tenant.post("/v1/namespaces", &json!({ "namespace": "acme", "publisher": "Acme" })).expect(200);
+    tenant.post("/v1/namespaces/acme/keys", &json!({ "key": key.public().to_string() })).expect(200);
+    let package = assize_registry::inspect(&law("1.0.0", "")).unwrap();
+    let manifest = &package.manifest;
+    let note = assize_registry::sign(&key, &manifest.name, &manifest.version, package.digest).unwrap().to_string();
+    let path = "/v1/plugins/acme/law/1.0.0/signatures";
+    tenant.send("POST", path, &[], Some(note.as_bytes())).unwrap().expect(200);
+    let path = format!("/v1/namespaces/acme/keys/{}/revoke", key.public().id());
+    tenant.post(&path, &json!({ "reason": "a test" })).expect(200);
     let named = json!({
         "environment": "production", "kind": "prompt", "payload": { "prompt": "Hello" }, "data_subject": "person-1",
     });

@@ -51,6 +51,7 @@ fn candidate(package: &Package) -> Candidate {
         scope: manifest.scope.clone(),
         limits: manifest.limits,
         may: manifest.may.clone(),
+        signed_by: None,
     }
 }
 

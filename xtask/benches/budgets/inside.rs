@@ -134,6 +134,7 @@ impl Host {
                 scope: manifest.scope.clone(),
                 limits: manifest.limits,
                 may: manifest.may.clone(),
+                signed_by: None,
             })
             .collect()
     }

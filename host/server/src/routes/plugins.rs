@@ -1,14 +1,14 @@
-//! Packages: published, activated, yanked, downloaded.
+//! Packages: published, signed, listed, downloaded. What becomes of them is in `life`.
 
 use assize_ledger::Digest;
-use assize_store::ActivationEvent;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use semver::Version;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::SharedApp;
@@ -16,9 +16,10 @@ use crate::door::{self, parsed};
 use crate::identity::{Caller, Role};
 use crate::problem::Problem;
 use crate::publish::{self, Publication};
+use crate::signing;
 use assize_rehearing::Published;
 
-fn shown(published: &Published) -> Value {
+pub(super) fn shown(published: &Published) -> Value {
     let manifest = &published.manifest;
     json!({
         "name": manifest.name,
@@ -32,6 +33,8 @@ fn shown(published: &Published) -> Value {
         "state": published.state,
         "tenant": published.tenant,
         "published_at": published.at,
+        "approved": published.approved,
+        "signed_by": published.signed_by,
     })
 }
 
@@ -45,21 +48,60 @@ fn whole(published: &Published) -> Value {
 
 /// Publishes a package: the body is the component's bytes. It isn't bound by that, nor active.
 #[utoipa::path(post, path = "/v1/plugins", tag = "plugins",
+    params(("assize-signature" = Option<String>, Header,
+        description = "The publisher's signature: the signed note of `assize plugin sign`, in base64")),
     request_body(content = String, content_type = "application/wasm", description = "What `assize plugin pack` wrote"),
     responses((status = 201, description = "Published"), (status = 200, description = "Published before"),
         (status = 409, description = "The version exists with other bytes", body = Problem),
-        (status = 422, description = "Not a package", body = Problem)))]
+        (status = 422, description = "Not a package, or its signature is refused", body = Problem)))]
 pub(crate) async fn publish(
     State(app): State<SharedApp>,
     caller: Caller,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.must_be(&[Role::Dev])?;
+    let signature = signature(&headers)?;
     let bytes: Bytes = door::read(body, app.config.max_component).await?;
-    Ok(match publish::publish(&app, &caller, bytes).await? {
+    Ok(match publish::publish(&app, &caller, bytes, signature).await? {
         Publication::New(published) => (StatusCode::CREATED, Json(shown(&published))),
         Publication::Known(published) => (StatusCode::OK, Json(shown(&published))),
     })
+}
+
+/// The signature that a header brings.
+fn signature(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(header) = headers.get(signing::HEADER) else { return Ok(None) };
+    let note = STANDARD.decode(header.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    match note {
+        Some(note) => Ok(Some(note)),
+        None => Err(Problem::bad_request("it isn't a signed note in base64, as of RFC 4648, 4").at(signing::HEADER)),
+    }
+}
+
+/// Adds a signature to a published version: the body is the signed note of `assize plugin sign`.
+#[utoipa::path(post, path = "/v1/plugins/{namespace}/{name}/{version}/signatures", tag = "plugins",
+    params(("namespace" = String, Path), ("name" = String, Path), ("version" = String, Path)),
+    request_body(content = String, content_type = "text/plain", description = "The signed note"),
+    responses((status = 200, description = "Kept, or kept before"), (status = 404, body = Problem),
+        (status = 422, description = "It doesn't hold", body = Problem)))]
+pub(crate) async fn sign(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Path((namespace, name, number)): Path<(String, String, String)>,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    caller.must_be(&[Role::Dev])?;
+    let bytes: Bytes = door::read(body, app.config.max_body).await?;
+    let note = String::from_utf8(bytes.into()).map_err(|_| Problem::bad_request("a signed note is UTF-8"))?;
+    let name = format!("{namespace}/{name}");
+    let world = app.world.load_full();
+    let found = world.version(&name, &version(&number)?, caller.sees());
+    let found = found.ok_or_else(|| Problem::not_found(format!("plugin {name} {number}")))?;
+    if found.tenant.is_none() {
+        caller.must_be_host()?;
+    }
+    Ok(Json(shown(&publish::sign(&app, &caller, found, note).await?)))
 }
 
 /// All versions of all packages that the caller may see.
@@ -88,7 +130,7 @@ pub(crate) async fn versions(
     Ok(Json(json!({ "plugins": versions })))
 }
 
-fn version(text: &str) -> Result<Version, Problem> {
+pub(super) fn version(text: &str) -> Result<Version, Problem> {
     parsed("version", text)
 }
 
@@ -141,76 +183,4 @@ pub(crate) async fn component(
         Some(bytes) => Ok(([(header::CONTENT_TYPE, "application/wasm")], bytes).into_response()),
         None => Err(Problem::not_found(format!("component {digest}"))),
     }
-}
-
-/// Why.
-#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct StepBody {
-    /// For the record.
-    reason: Option<String>,
-}
-
-/// The body of a step may be left out.
-fn reason(body: &Bytes) -> Result<Option<String>, Problem> {
-    if body.is_empty() {
-        return Ok(None);
-    }
-    let text = assize_sandbox::json::check(body).map_err(Problem::bad_request)?;
-    let step: StepBody = serde_json::from_str(text).map_err(Problem::bad_request)?;
-    Ok(step.reason)
-}
-
-type Which = Path<(String, String, String)>;
-
-async fn step(
-    app: SharedApp,
-    caller: Caller,
-    Path((namespace, name, number)): Which,
-    event: ActivationEvent,
-    reason: Option<String>,
-) -> Result<Json<Value>, Problem> {
-    caller.must_be(&[Role::Dev])?;
-    let name = format!("{namespace}/{name}");
-    let published = publish::step(&app, &caller, (&name, &version(&number)?), event, reason).await?;
-    Ok(Json(shown(&published)))
-}
-
-/// Lets bindings choose the version.
-#[utoipa::path(post, path = "/v1/plugins/{namespace}/{name}/{version}/activate", tag = "plugins",
-    request_body = StepBody, responses((status = 200, description = "Active")))]
-pub(crate) async fn activate(
-    State(app): State<SharedApp>,
-    caller: Caller,
-    which: Which,
-    body: Bytes,
-) -> Result<Json<Value>, Problem> {
-    step(app, caller, which, ActivationEvent::Activated, reason(&body)?).await
-}
-
-/// Takes the version out of all bindings' choice; it can be activated again.
-#[utoipa::path(post, path = "/v1/plugins/{namespace}/{name}/{version}/deactivate", tag = "plugins",
-    request_body = StepBody, responses((status = 200, description = "Published, not active")))]
-pub(crate) async fn deactivate(
-    State(app): State<SharedApp>,
-    caller: Caller,
-    which: Which,
-    body: Bytes,
-) -> Result<Json<Value>, Problem> {
-    step(app, caller, which, ActivationEvent::Deactivated, reason(&body)?).await
-}
-
-/// Withdraws the version for good. Past decisions still replay with it.
-#[utoipa::path(post, path = "/v1/plugins/{namespace}/{name}/{version}/yank", tag = "plugins",
-    request_body = StepBody, responses((status = 200, description = "Yanked")))]
-pub(crate) async fn yank(
-    State(app): State<SharedApp>,
-    caller: Caller,
-    which: Which,
-    body: Bytes,
-) -> Result<Json<Value>, Problem> {
-    let Some(reason) = reason(&body)? else {
-        return Err(Problem::invalid("reason", "say why the version is withdrawn: it goes on record"));
-    };
-    step(app, caller, which, ActivationEvent::Yanked, Some(reason)).await
 }

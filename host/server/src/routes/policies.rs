@@ -126,6 +126,7 @@ pub(super) fn may_change(app: &App, caller: &Caller, scope: &Scope) -> Result<()
 pub(crate) async fn set(app: &App, caller: &Caller, scope: Scope, policy: Policy) -> Result<PolicyView, Problem> {
     let changing = app.changing.lock().await;
     let world = app.world.load_full();
+    check_admission(&world, caller, &scope, &policy)?;
     check(&world, &scope, &policy, |_| true).await?;
     let enacted = Enacted { policy, details: Vec::new(), confidential: Vec::new() };
     enact(app, caller, scope, &world, enacted, &changing).await
@@ -140,8 +141,26 @@ pub(super) async fn check(
 ) -> Result<(), Problem> {
     policy.check().map_err(|error| Problem::invalid("policy", error))?;
     for (index, binding) in policy.bindings.iter().enumerate().filter(|(_, binding)| new(binding)) {
-        check_binding(world, scope, index, binding).await?;
+        check_binding(world, scope, index, binding, policy).await?;
         check_candidate(world, scope, index, binding, policy)?;
+    }
+    Ok(())
+}
+
+/// What versions need before they serve is an admin's to change: whoever publishes must not be able to do away with it. A system's
+/// versions are published by its tenant, or by the host.
+fn check_admission(world: &World, caller: &Caller, scope: &Scope, policy: &Policy) -> Result<(), Problem> {
+    let before = world.policy(scope).and_then(|ruling| ruling.policy.admission.as_ref());
+    if before != policy.admission.as_ref() {
+        let denied =
+            caller.must_be(&[]).map_err(|problem| problem.because("what a version needs changes").at("admission"));
+        denied?;
+    }
+    let approval = policy.admission.as_ref().is_some_and(|admission| admission.approval);
+    if approval && matches!(scope, Scope::System(..)) {
+        let detail =
+            "a version is approved for its tenant, or for the host: ask for it in the tenant's or the global policy";
+        return Err(Problem::invalid("admission.approval", detail));
     }
     Ok(())
 }
@@ -189,7 +208,8 @@ fn check_candidate(
     let incumbent = policy.bindings.iter().find(|other| binding.instead_of.as_ref() == Some(&other.name));
     let Some(incumbent) = incumbent else { return Ok(()) };
     let kinds = |binding: &Binding| -> BTreeSet<&'static str> {
-        bindable(world, scope, binding).into_iter().map(|published| published.manifest.kind.as_str()).collect()
+        let versions = bindable(world, scope, binding, policy);
+        versions.into_iter().map(|published| published.manifest.kind.as_str()).collect()
     };
     let (own, other) = (kinds(binding), kinds(incumbent));
     // Nothing is told of an incumbent that has nothing to run: its own check does that.
@@ -207,8 +227,18 @@ fn check_candidate(
     Err(Problem::invalid(format!("bindings[{index}].instead_of"), detail))
 }
 
-/// The active versions that a binding may run.
-fn bindable<'w>(world: &'w World, scope: &Scope, binding: &Binding) -> Vec<&'w Published> {
+/// The active versions that a binding of this policy may run, with the signatures that it and those above it want.
+fn bindable<'w>(world: &'w World, scope: &Scope, binding: &Binding, policy: &Policy) -> Vec<&'w Published> {
+    let mut versions = active(world, scope, binding);
+    for (_, admission) in world.admissions_above(scope) {
+        versions.retain(|published| admission.admits(&published.signed_by));
+    }
+    versions.retain(|published| policy.admits(&published.signed_by));
+    versions
+}
+
+/// The active versions that a binding's range matches.
+fn active<'w>(world: &'w World, scope: &Scope, binding: &Binding) -> Vec<&'w Published> {
     let mut versions = packaged(world, scope, binding);
     versions.retain(|published| binding.version.matches(&published.manifest.version));
     versions.retain(|published| published.state == LifeState::Active);
@@ -225,14 +255,30 @@ fn packaged<'w>(world: &'w World, scope: &Scope, binding: &Binding) -> Vec<&'w P
 
 /// A binding must name a package that there is, in a version that may be bound, and settings that every such version
 /// can work with.
-async fn check_binding(world: &World, scope: &Scope, index: usize, binding: &Binding) -> Result<(), Problem> {
+async fn check_binding(
+    world: &World,
+    scope: &Scope,
+    index: usize,
+    binding: &Binding,
+    policy: &Policy,
+) -> Result<(), Problem> {
     let field = |name: &str| format!("bindings[{index}].{name}");
     if packaged(world, scope, binding).is_empty() {
         let detail = format!("there is no plugin {}; publish it with POST /v1/plugins", binding.plugin);
         return Err(Problem::invalid(field("plugin"), detail));
     }
-    let versions = bindable(world, scope, binding);
+    let versions = bindable(world, scope, binding, policy);
     if versions.is_empty() {
+        let unsigned = active(world, scope, binding);
+        if !unsigned.is_empty() {
+            let list = unsigned.iter().map(|one| one.manifest.version.to_string()).collect::<Vec<_>>().join(", ");
+            let detail = format!(
+                "{} {list} lacks the signature that this policy, or one above it, asks for: sign it with `assize plugin sign` \
+                 and publish it again",
+                binding.plugin
+            );
+            return Err(Problem::invalid(field("plugin"), detail));
+        }
         let detail = format!("no active version of {} matches {}; activate one first", binding.plugin, binding.version);
         return Err(Problem::invalid(field("version"), detail));
     }

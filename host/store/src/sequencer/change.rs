@@ -2,7 +2,7 @@
 //!
 //! Changes are rare, so each is looked up and written by itself, within the group's transaction.
 
-use super::{Group, Sequencer, erasure, rows};
+use super::{Group, Sequencer, erasure, publishing, rows};
 use crate::StoreError;
 use crate::append::{Change, ChangeDraft, Outcome};
 use crate::changes::Changes;
@@ -68,6 +68,16 @@ impl Sequencer {
             details.insert("basis".to_owned(), basis.clone());
             details.insert("targets".to_owned(), Targets::write(targets));
         }
+        if let Change::RollBack { to_version, to_digest, .. } = &change {
+            details.insert("to".to_owned(), to_version.clone());
+            details.insert("to_digest".to_owned(), to_digest.to_string());
+        }
+        if let Change::Sign { key, .. } = &change {
+            details.insert("signed_by".to_owned(), key.clone());
+        }
+        if let Change::ClaimNamespace { publisher, .. } = &change {
+            details.insert("publisher".to_owned(), publisher.clone());
+        }
         if let Change::Key { role, .. } = &change {
             details.insert("role".to_owned(), role.clone());
         }
@@ -110,7 +120,7 @@ impl Sequencer {
 }
 
 /// Whether a change may be made.
-enum Admitted {
+pub(super) enum Admitted {
     /// Yes; with the digest of the component that it is about, if it is about one.
     New(Digest),
     /// It was made before, as this.
@@ -146,22 +156,24 @@ async fn admit(mut on: On<'_>, owner: &str, change: &Change) -> Result<Admitted,
                 }
             }
         }
-        Change::Activation { package, version, .. } => {
-            // The tenant's own package hides the host's of the same name.
-            let found: Option<Vec<u8>> = query_scalar(
-                "SELECT digest FROM packages WHERE tenant IN (?, '') AND name = ? AND version = ? ORDER BY tenant DESC",
-            )
-            .bind(owner)
-            .bind(package)
-            .bind(version)
-            .fetch_optional(on)
-            .await
-            .map_err(&failed)?;
-            match found.and_then(|found| Digest::try_from(found.as_slice()).ok()) {
-                Some(digest) => Admitted::New(digest),
-                None => Admitted::Refused(StoreError::NotFound { subject: format!("package {package}@{version}") }),
+        Change::Activation { package, version, .. } => match publishing::digest(on, owner, package, version).await? {
+            Some(digest) => Admitted::New(digest),
+            None => Admitted::Refused(StoreError::NotFound { subject: format!("package {package}@{version}") }),
+        },
+        Change::RollBack { package, version, to_version, to_digest } => {
+            let from = publishing::digest(on.again(), owner, package, version).await?;
+            let to = publishing::digest(on, owner, package, to_version).await?;
+            let refused = |subject: String| Admitted::Refused(StoreError::NotFound { subject });
+            match (from, to) {
+                (Some(digest), Some(to)) if to == *to_digest => Admitted::New(digest),
+                (Some(_), _) => refused(format!("package {package}@{to_version} with digest {to_digest}")),
+                (None, _) => refused(format!("package {package}@{version}")),
             }
         }
+        Change::Sign { package, version, key, .. } => publishing::signature(on, owner, (package, version), key).await?,
+        Change::ClaimNamespace { namespace, publisher } => publishing::claim(on, owner, namespace, publisher).await?,
+        Change::PublisherKey { namespace, key } => publishing::key(on, owner, namespace, key).await?,
+        Change::PublisherKeyRevoked { key, .. } => publishing::revocation(on, owner, key).await?,
         Change::Policy { scope, version, .. } => {
             let newest = query_scalar("SELECT max(version) FROM policies WHERE tenant = ? AND scope = ?");
             let newest: Option<i64> = newest.bind(owner).bind(scope).fetch_one(on).await.map_err(&failed)?;

@@ -167,6 +167,11 @@ pub(crate) async fn fill(store: &Store) {
         (None, publish("1.1.0", b"another component")),
         (None, activate(ActivationEvent::Activated)),
         (Some("acme"), activate(ActivationEvent::Yanked)),
+        (None, roll_back()),
+        (None, claim()),
+        (None, Change::PublisherKey { namespace: "br".into(), key: publisher().public().to_string() }),
+        (None, sign()),
+        (None, Change::PublisherKeyRevoked { namespace: "br".into(), key: publisher().public().to_string() }),
         (None, Change::Policy { scope: "global".into(), version: 1, bytes: b"{\"weights\":{}}".to_vec() }),
         (Some("acme"), system(1, SystemEvent::Registered)),
         (Some("acme"), system(2, SystemEvent::EmergencyStop)),
@@ -191,6 +196,32 @@ pub(crate) async fn fill(store: &Store) {
     }
     checkpoint(store).await;
     cosign(store).await;
+}
+
+/// From 1.1.0 back to 1.0.0.
+pub(crate) fn roll_back() -> Change {
+    Change::RollBack {
+        package: "br/election-content".into(),
+        version: "1.1.0".into(),
+        to_version: "1.0.0".into(),
+        to_digest: Digest::of(b"component"),
+    }
+}
+
+/// The namespace of the packages here.
+pub(crate) fn claim() -> Change {
+    Change::ClaimNamespace { namespace: "br".into(), publisher: "Publisher".into() }
+}
+
+/// The key that signs packages in it.
+pub(crate) fn publisher() -> SignerKey {
+    SignerKey::from_seed("br", Algorithm::Ed25519, [3; 32]).unwrap()
+}
+
+/// Its signature over 1.0.0; what is signed isn't the store's concern.
+pub(crate) fn sign() -> Change {
+    let (package, version) = ("br/election-content".into(), "1.0.0".into());
+    Change::Sign { package, version, key: publisher().public().to_string(), note: "a note\n".into() }
 }
 
 /// The key that signs the log.
