@@ -22,14 +22,16 @@ mod dice;
 mod package;
 mod policy;
 mod server;
+mod witness;
 
 pub use artefacts::{binary, bundled, bundled_file, guest, packages, python, rounds, shared_file, workspace};
 pub use authority::{Authority, Mood, stamp};
 pub use certificates::{Certificates, Issued, Profile};
 pub use client::{Answer, Client};
 pub use command::{Output, assize, assize_with};
-pub use database::{Cell, Cells, Database, Table};
+pub use database::{Cell, Cells, Database, Guard, Table};
 pub use dice::Dice;
 pub use package::{repacked, table_grower, with_section, without_manifest};
 pub use policy::{agent, answer, policy, rule, ruling, thresholds};
 pub use server::{Server, Setup, Shared};
+pub use witness::Witness;
