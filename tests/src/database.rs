@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
 use tokio::runtime::Runtime;
 
@@ -28,6 +28,14 @@ pub enum Cell {
     Text(Vec<u8>),
     /// Bytes.
     Blob(Vec<u8>),
+}
+
+/// What keeps the rows of a table from being changed.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    /// The name of the trigger.
+    pub name: String,
+    sql: String,
 }
 
 /// A row: its cells in the order of its table's columns.
@@ -60,6 +68,38 @@ impl Database {
             }
         }
         database
+    }
+
+    /// Opens a file that a host has open. What keeps rows from being changed stays in place.
+    pub fn beside(file: &Path) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        // An intruder need not wait for the disk.
+        let options = SqliteConnectOptions::new().filename(file).create_if_missing(false).disable_statement_logging();
+        let options = options.synchronous(SqliteSynchronous::Off);
+        let connection = runtime.block_on(options.connect()).unwrap();
+        Self { runtime, connection: Some(connection), triggers: Vec::new() }
+    }
+
+    /// Takes away what keeps a table's rows from being changed; [`Database::guard`] puts it back.
+    pub fn unguard(&mut self, table: &Table) -> Guard {
+        let name = format!("{}_keep_update", table.name);
+        let rows = self.rows(&format!("SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = '{name}'"));
+        let sql = rows.unwrap()[0].get(0);
+        self.execute(&format!("DROP TRIGGER {name}"));
+        Guard { name, sql }
+    }
+
+    /// Puts it back.
+    pub fn guard(&mut self, guard: &Guard) {
+        self.execute(&guard.sql);
+    }
+
+    /// The row with the key of this one, as it is stored; none if there is none.
+    ///
+    /// # Errors
+    /// Where the file is damaged.
+    pub fn stored(&mut self, table: &Table, row: &[Cell]) -> Result<Option<Cells>, sqlx::Error> {
+        Ok(self.select(table, &format!("WHERE {}", table.only(row)), "")?.pop())
     }
 
     /// Executes a statement; gives the number of rows that it changed.
@@ -115,22 +155,23 @@ impl Database {
     /// # Errors
     /// Where the file is damaged.
     pub fn all(&mut self, table: &Table) -> Result<Vec<Cells>, sqlx::Error> {
-        self.select(table, "")
+        self.select(table, "", "")
     }
 
     /// The n-th row of a table, in the order of its key.
     pub fn nth(&mut self, table: &Table, n: usize) -> Cells {
-        self.select(table, &format!("LIMIT 1 OFFSET {n}")).unwrap().remove(0)
+        self.select(table, "", &format!("LIMIT 1 OFFSET {n}")).unwrap().remove(0)
     }
 
-    fn select(&mut self, table: &Table, rest: &str) -> Result<Vec<Cells>, sqlx::Error> {
+    fn select(&mut self, table: &Table, only: &str, rest: &str) -> Result<Vec<Cells>, sqlx::Error> {
         // Text as bytes: it may not be UTF-8 any more.
         let cell = |name: &String| {
             format!("typeof({name}), CASE typeof({name}) WHEN 'text' THEN CAST({name} AS BLOB) ELSE {name} END")
         };
         let cells: Vec<String> = table.columns.iter().map(cell).collect();
         let key: Vec<&str> = table.key.iter().map(|&n| table.columns[n].as_str()).collect();
-        let query = format!("SELECT {} FROM {} ORDER BY {} {rest}", cells.join(", "), table.name, key.join(", "));
+        let query =
+            format!("SELECT {} FROM {} {only} ORDER BY {} {rest}", cells.join(", "), table.name, key.join(", "));
         let rows = self.rows(&query)?;
         Ok(rows.iter().map(|row| (0..table.columns.len()).map(|n| cell_at(row, 2 * n)).collect()).collect())
     }

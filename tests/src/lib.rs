@@ -22,6 +22,7 @@ mod dice;
 mod package;
 mod policy;
 mod server;
+mod witness;
 
 pub(crate) use artefacts::compiled;
 pub use artefacts::{binary, bundled, bundled_file, guest, kit, packages, python, rounds, shared_file, workspace};
@@ -29,8 +30,9 @@ pub use authority::{Authority, Mood, stamp};
 pub use certificates::{Certificates, Issued, Profile};
 pub use client::{Answer, Client};
 pub use command::{Output, assize, assize_with};
-pub use database::{Cell, Cells, Database, Table};
+pub use database::{Cell, Cells, Database, Guard, Table};
 pub use dice::Dice;
 pub use package::{law, manifest, repacked, table_grower, table_grower_with, with_section, without_manifest};
 pub use policy::{agent, answer, policy, rule, ruling, thresholds};
 pub use server::{Server, Setup, Shared};
+pub use witness::Witness;

@@ -2,15 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use assize_ledger::{AddCheckpoint, Algorithm, Checkpoint, Digest, Note, SignerKey};
-use assize_tests::{Authority, Client, Mood, Server, Setup, assize, binary, python, workspace};
+use assize_tests::{Authority, Client, Mood, Server, Setup, Witness, assize, python, workspace};
 use serde_json::Value;
 
 /// Longer than any of this takes.
@@ -35,43 +34,6 @@ fn metric(server: &Server, name: &str) -> u64 {
     let text = String::from_utf8(server.anonymous().get("/metrics").body).unwrap();
     let lines = text.lines().filter(|line| line.starts_with(name));
     lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
-}
-
-/// `assize witness`, running.
-struct Witness {
-    process: Child,
-    key: String,
-    url: String,
-}
-
-impl Witness {
-    fn start(data: &Path, logs: &[&str]) -> Self {
-        let mut command = Command::new(binary());
-        command.args(["witness", "--listen", "127.0.0.1:0", "--name", "example.org/witness", "--data"]).arg(data);
-        for log in logs {
-            command.args(["--log", log]);
-        }
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let mut line = |prefix: &str| {
-            let line = lines.next().unwrap();
-            line.strip_prefix(prefix).unwrap_or_else(|| panic!("{line}")).to_owned()
-        };
-        Self { key: line("key: "), url: line("listening on "), process }
-    }
-
-    fn post(&self, body: &str) -> (u16, String) {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let mut answer = agent.post(format!("{}/add-checkpoint", self.url)).send(body).unwrap();
-        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
-    }
-}
-
-impl Drop for Witness {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
 }
 
 #[test]
@@ -170,10 +132,11 @@ fn a_witness_signs_each_checkpoint_and_never_two_histories() {
     let seen = folder.path().join("witness");
     let witness = Witness::start(&seen, &[&key.public().to_string()]);
     let setup = Setup::bare().argument("--log-key").argument(&file).argument("--checkpoint-seconds").argument("1");
-    let mut server = Server::start(setup.argument("--witness").argument(format!("{}#{}", witness.url, witness.key)));
+    let mut server =
+        Server::start(setup.argument("--witness").argument(format!("{}#{}", witness.url(), witness.key())));
     let cosigned = |server: &Server| {
         let note = Note::parse(&server.anonymous().get("/v1/ledger/checkpoint").body).unwrap();
-        let time = note.verify(&witness.key.parse().unwrap()).ok().flatten();
+        let time = note.verify(&witness.key().parse().unwrap()).ok().flatten();
         time.map(|_| Checkpoint::parse(note.text()).unwrap().size)
     };
     until("a first signature", || cosigned(&server).is_some());
@@ -183,7 +146,7 @@ fn a_witness_signs_each_checkpoint_and_never_two_histories() {
     let size = cosigned(&server).unwrap();
     let data = server.data().to_owned();
     assert_eq!(server.stop(), 0);
-    let verify = ["ledger", "verify", "--data", data.to_str().unwrap(), "--json", "--witness-key", &witness.key];
+    let verify = ["ledger", "verify", "--data", data.to_str().unwrap(), "--json", "--witness-key", witness.key()];
     let report = assize(&verify).expect(0).json();
     assert!(report["cosignatures"].as_u64().unwrap() >= 2 && report["outside"][0]["size"].as_u64().unwrap() >= size);
 

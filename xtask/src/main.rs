@@ -53,6 +53,9 @@ enum Do {
         /// A few seconds instead of a minute
         #[arg(long)]
         short: bool,
+        /// A log of ten million entries, too: it takes some minutes, and 20 GB of disk
+        #[arg(long)]
+        large: bool,
         /// Write the figures there, too
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
@@ -68,7 +71,9 @@ fn main() -> ExitCode {
         Do::Test { quick } => test(quick),
         Do::Spec { wast, components } => evidence::spec(wast.as_deref(), components),
         Do::Fuzz { seconds } => evidence::fuzz(seconds),
-        Do::Bench { short, json } => timed("dist", || dist(Guests::Plain)).and_then(|dist| bench(&dist, short, json)),
+        Do::Bench { short, large, json } => {
+            timed("dist", || dist(Guests::Plain)).and_then(|dist| bench(&dist, short, large, json))
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -99,7 +104,7 @@ fn test(quick: bool) -> anyhow::Result<()> {
     step("tests", &["test", "--workspace", "--release", "--no-fail-fast"])
 }
 
-fn bench(dist: &Dist, short: bool, json: Option<PathBuf>) -> anyhow::Result<()> {
+fn bench(dist: &Dist, short: bool, large: bool, json: Option<PathBuf>) -> anyhow::Result<()> {
     let mut command = cargo();
     command
         .args(["bench", "--profile", "product", "--workspace", "--bench", "budgets", "--"])
@@ -107,6 +112,9 @@ fn bench(dist: &Dist, short: bool, json: Option<PathBuf>) -> anyhow::Result<()> 
         .arg(dist.folder());
     if short {
         command.arg("--short");
+    }
+    if large {
+        command.arg("--large");
     }
     if let Some(file) = json {
         // The benchmark runs elsewhere than we do.

@@ -115,7 +115,7 @@ async fn judge(published: &Published, plugin: &Arc<Plugin>, trial: Trial) -> Res
     let input = Arc::new(Input::new(empty_case(manifest), None));
     let judged = decide(&snapshot, &input).await.map_err(|error| text(&error))?;
     for run in &judged.runs {
-        if !matches!(run.status, RunStatus::Ok | RunStatus::Failed) {
+        if !matches!(run.status, RunStatus::Ok | RunStatus::Abstained | RunStatus::Failed) {
             let why = run.error.as_deref().unwrap_or("it gave no answer");
             return Err(format!("it didn't judge an empty case ({}): {why}", run.status.as_str()));
         }

@@ -77,6 +77,11 @@ pub enum SignError {
          contradict it, remove that file"
     )]
     Fork { path: PathBuf, expected: String, found: String },
+    #[error(
+        "the database contradicts itself: its newest head says size {size} with root {found}, and its tree {expected}; run \
+         `assize ledger verify`. Nothing is signed until it is as it was recorded"
+    )]
+    Head { size: u64, found: assize_ledger::Digest, expected: String },
     #[error("the log has no entries to sign")]
     Empty,
     #[error("the key isn't in a file of the data directory: rotate it where it is kept")]
@@ -278,6 +283,18 @@ impl Signer {
         // Asked for more than there is: nothing new is signed, whoever asks how often.
         if let Some(newest) = self.newest.load_full().filter(|newest| newest.size >= head.size) {
             return Ok(newest);
+        }
+        // A row that somebody altered is nothing to sign: a checkpoint can't be taken back.
+        let contradiction = |expected| SignError::Head { size: head.size, found: head.root, expected };
+        let whole = 0..head.size;
+        match self.store.roots(vec![whole]).await {
+            Ok(roots) if roots == [head.root] => {}
+            Ok(roots) => {
+                let found: Vec<String> = roots.iter().map(ToString::to_string).collect();
+                return Err(contradiction(format!("has root {}", found.join(", "))));
+            }
+            Err(error @ StoreError::Corrupt { .. }) => return Err(contradiction(format!("can't be read: {error}"))),
+            Err(error) => return Err(error.into()),
         }
         let note = Checkpoint::new(&self.origin, head.size, head.root).sign(&self.key.load())?.to_string();
         self.store.put_checkpoint(head.size, note.clone().into_bytes()).await?;

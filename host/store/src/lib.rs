@@ -24,6 +24,7 @@ mod append;
 mod changes;
 mod check;
 mod db;
+mod edge;
 mod error;
 mod head;
 mod postgres;

@@ -1,13 +1,15 @@
 //! Proofs and checkpoints, served from stored nodes: the log isn't read for them.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use crate::StoreError;
 use crate::db::{Row, int, query, query_scalar, storage};
 use crate::read::Reader;
 use crate::rows::{CheckpointRow, LogKeyRow};
+use crate::{StoreError, edge};
 use assize_ledger::tree::{Plan, TILE_WIDTH, Tiles};
 use assize_ledger::{Digest, ProofError, TileId, proof};
+use sqlx::AssertSqlSafe;
 
 impl Reader {
     /// The newest checkpoint; none before the first.
@@ -118,49 +120,101 @@ impl Reader {
     }
 
     /// The roots of subtrees, each of which starts at a multiple of the next power of two of its size.
-    pub async fn roots(&self, subtrees: Vec<std::ops::Range<u64>>) -> Result<Vec<Digest>, StoreError> {
+    pub async fn roots(&self, subtrees: Vec<Range<u64>>) -> Result<Vec<Digest>, StoreError> {
+        let size = subtrees.iter().map(|subtree| subtree.end).max().unwrap_or(0);
         let plan = Plan::new(subtrees);
-        let tiles = self.tiles(plan.tiles()).await?;
-        plan.roots(&tiles).map_err(|error| StoreError::Corrupt { record: "tree".into(), detail: error.to_string() })
+        let tiles = self.tiles(plan.tiles(), size).await?;
+        let corrupt =
+            |error: assize_ledger::TreeError| StoreError::Corrupt { record: "tree".into(), detail: error.to_string() };
+        let roots = plan.roots(&tiles).map_err(corrupt)?;
+        self.edge.reached(size);
+        Ok(roots)
     }
 
     /// The first `width` hashes of a tile; fewer if there aren't as many.
     pub async fn tile(&self, id: TileId, width: usize) -> Result<Vec<Digest>, StoreError> {
         let failed = storage("reading a tile");
-        let name = || format!("tile {}/{}", id.level, id.index);
         // One row, where there may be 256 others that lie far apart.
         let query = query_scalar("SELECT hashes FROM tiles WHERE level = ? AND idx = ?");
         let query = query.bind(i64::from(id.level)).bind(int(id.index));
         let full: Option<Vec<u8>> = query.fetch_optional(&self.pool).await.map_err(&failed)?;
         if let Some(hashes) = full {
-            return hashes.chunks(32).take(width).map(|hash| digest(hash, name)).collect();
+            return hashes.chunks(32).take(width).map(|hash| digest(hash, || name(id))).collect();
         }
-        let first = id.index.saturating_mul(TILE_WIDTH as u64);
-        let end = first.saturating_add(width as u64);
-        let hashes: Vec<Vec<u8>> = if id.level == 0 {
-            let query = query_scalar("SELECT hash FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq");
-            query.bind(int(first)).bind(int(end)).fetch_all(&self.pool).await.map_err(&failed)?
-        } else {
-            let query = query_scalar("SELECT hash FROM nodes WHERE level = ? AND idx >= ? AND idx < ? ORDER BY idx");
-            let query = query.bind(i64::from(id.level)).bind(int(first)).bind(int(end));
-            query.fetch_all(&self.pool).await.map_err(&failed)?
-        };
-        hashes.iter().map(|hash| digest(hash, name)).collect()
+        self.hashes(id, 0..width).await
     }
 
-    async fn tiles(&self, wanted: BTreeMap<TileId, usize>) -> Result<Tiles, StoreError> {
-        let mut tiles = Tiles::new();
+    /// Some hashes of a tile, each from the row that it has whether the tile is full or not.
+    async fn hashes(&self, id: TileId, within: Range<usize>) -> Result<Vec<Digest>, StoreError> {
+        let failed = storage("reading a tile");
+        let first = id.index.saturating_mul(TILE_WIDTH as u64);
+        let (from, end) = (first.saturating_add(within.start as u64), first.saturating_add(within.end as u64));
+        let hashes: Vec<Vec<u8>> = if id.level == 0 {
+            let query = query_scalar("SELECT hash FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq");
+            query.bind(int(from)).bind(int(end)).fetch_all(&self.pool).await.map_err(&failed)?
+        } else {
+            let query = query_scalar("SELECT hash FROM nodes WHERE level = ? AND idx >= ? AND idx < ? ORDER BY idx");
+            let query = query.bind(i64::from(id.level)).bind(int(from)).bind(int(end));
+            query.fetch_all(&self.pool).await.map_err(&failed)?
+        };
+        hashes.iter().map(|hash| digest(hash, || name(id))).collect()
+    }
+
+    /// All tiles of a plan in a log of this size: the full ones with one query, the others from memory and what came after.
+    async fn tiles(&self, wanted: BTreeMap<TileId, usize>, size: u64) -> Result<Tiles, StoreError> {
+        let full = wanted.keys().copied().filter(|id| edge::is_full(size, *id)).collect();
+        let mut tiles = self.full_tiles(full).await?;
         for (id, width) in wanted {
-            tiles.insert(id, self.tile(id, width).await?);
+            if tiles.contains_key(&id) {
+                continue;
+            }
+            let mut hashes = self.edge.get(id);
+            if hashes.len() < width {
+                hashes.append(&mut self.hashes(id, hashes.len()..width).await?);
+                // With a hole, what follows it would stand in the wrong place.
+                if hashes.len() == width {
+                    self.edge.keep(size, id, &hashes);
+                }
+            }
+            tiles.insert(id, hashes);
+        }
+        Ok(tiles)
+    }
+
+    /// Full tiles, but for those that aren't stored.
+    async fn full_tiles(&self, ids: Vec<TileId>) -> Result<Tiles, StoreError> {
+        if ids.is_empty() {
+            return Ok(Tiles::new());
+        }
+        let one = "SELECT level, idx, hashes FROM tiles WHERE level = ? AND idx = ?";
+        let query = query(AssertSqlSafe(vec![one; ids.len()].join(" UNION ALL ")));
+        let query = ids.iter().fold(query, |query, id| query.bind(i64::from(id.level)).bind(int(id.index)));
+        let failed = storage("reading tiles");
+        let mut tiles = Tiles::new();
+        for row in query.fetch_all(&self.pool).await.map_err(&failed)? {
+            let (level, index): (i64, i64) = (row.try_get(0).map_err(&failed)?, row.try_get(1).map_err(&failed)?);
+            let found = ids.iter().find(|id| (i64::from(id.level), int(id.index)) == (level, index));
+            let Some(&id) = found else { continue };
+            let hashes: &[u8] = row.try_get(2).map_err(&failed)?;
+            let hashes: Result<_, _> = hashes.chunks(32).map(|hash| digest(hash, || name(id))).collect();
+            tiles.insert(id, hashes?);
         }
         Ok(tiles)
     }
 
     /// Refuses sizes that the log hasn't reached.
     async fn within(&self, size: u64) -> Result<(), StoreError> {
+        if size <= self.edge.size() {
+            return Ok(());
+        }
         let newest = self.head().await?.map_or(0, |head| head.size);
         if size <= newest { Ok(()) } else { Err(ProofError::Size { old: size, new: newest }.into()) }
     }
+}
+
+/// As the check names it.
+fn name(id: TileId) -> String {
+    format!("tile {}/{}", id.level, id.index)
 }
 
 fn checkpoint(row: &Row) -> Result<CheckpointRow, StoreError> {

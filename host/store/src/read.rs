@@ -4,12 +4,14 @@ mod columns;
 mod publishing;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use assize_ledger::{DecisionFacts, Digest, Entry, EntryRef, Salt, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use self::columns::{Columns, decision, effect, policy, stamp, system};
 use crate::db::{On, Pool, Query, Row, Scalar, Value, int, query, query_scalar, storage};
+use crate::edge::Edge;
 use crate::rows::{
     DecisionFilter, DecisionRow, EntryRow, HeadRow, KeyRow, Page, PastDecision, Payloads, PolicyRow, ReEvaluationRow,
     RetentionRow, SealedRow, SimulationRow, StampRow, StoredDecision, SystemRow,
@@ -23,6 +25,7 @@ use crate::{StoreError, postgres, sqlite};
 #[derive(Clone, Debug)]
 pub struct Reader {
     pub(crate) pool: Pool,
+    pub(crate) edge: Arc<Edge>,
 }
 
 const DECISION: &str = "SELECT d.seq, e.hash, d.id, d.tenant, d.system, d.environment, d.kind, d.verdict, d.reason, \
@@ -31,11 +34,11 @@ const DECISION: &str = "SELECT d.seq, e.hash, d.id, d.tenant, d.system, d.enviro
 
 impl Reader {
     pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { pool: Pool::Sqlite(sqlite::open::readers(path).await?) })
+        Ok(Self { pool: Pool::Sqlite(sqlite::open::readers(path).await?), edge: Arc::default() })
     }
 
     pub(crate) async fn open_postgres(url: &str) -> Result<Self, StoreError> {
-        Ok(Self { pool: Pool::Postgres(postgres::open::readers(url).await?) })
+        Ok(Self { pool: Pool::Postgres(postgres::open::readers(url).await?), edge: Arc::default() })
     }
 
     /// Closes the connections. A reader that isn't closed is closed when its last clone is dropped, a little later.

@@ -2,6 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod independent;
+mod live;
+#[allow(dead_code, reason = "others need more of it")]
+#[path = "../../../host/store/tests/common/postgres.rs"]
+mod postgres;
 mod reading;
 mod tampering;
 mod verifying;

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::{copy, verify};
 
 /// The cell with one bit flipped.
-fn flipped(cell: &Cell, dice: &mut Dice) -> Cell {
+pub(crate) fn flipped(cell: &Cell, dice: &mut Dice) -> Cell {
     let mut flip = |bytes: &[u8]| {
         let mut bytes = bytes.to_vec();
         if bytes.is_empty() {
@@ -41,25 +41,20 @@ fn faults(report: &Value) -> Vec<&Value> {
     faults
 }
 
-/// How a fault names a row of a table: one of these must stand in its `record`.
-fn names(table: &Table, row: &[Cell]) -> Vec<String> {
-    let text = |name: &str| match &row[table.column(name)] {
-        Cell::Integer(number) => number.to_string(),
-        Cell::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        Cell::Blob(bytes) => hex::encode(bytes),
-        other => panic!("{other:?}"),
-    };
-    let columns: &[&str] = match table.name.as_str() {
+/// How a fault names a row of a table, whose columns are told by `text`: one of these must stand in its `record`.
+pub(crate) fn names(table: &str, text: impl Fn(&str) -> String) -> Vec<String> {
+    let columns: &[&str] = match table {
         "entries" | "sealed" | "effects" | "data_subjects" => &["seq"],
         "decisions" => &["seq", "id"],
         "snapshots" => &["hash"],
         "components" => &["digest"],
-        "heads" | "checkpoints" => &["size"],
+        "heads" | "checkpoints" | "cosignatures" => &["size"],
         "log_keys" | "publisher_keys" | "publisher_key_revocations" => &["key", "seq"],
         "erased" => &["target"],
         "retentions" => &["tenant", "seq"],
         "tiles" | "nodes" => return vec![format!("{}/{}", text("level"), text("idx"))],
         "packages" => &["name", "seq"],
+        "stamps" => &["authority", "seq"],
         "activations" | "roll_backs" | "signatures" => &["package", "seq"],
         "namespaces" => &["namespace", "seq"],
         "policies" => &["scope", "seq"],
@@ -68,13 +63,23 @@ fn names(table: &Table, row: &[Cell]) -> Vec<String> {
     columns.iter().map(|column| text(column)).collect()
 }
 
+/// A column of a row, as a fault writes it.
+pub(crate) fn text(table: &Table, row: &[Cell], name: &str) -> String {
+    match &row[table.column(name)] {
+        Cell::Integer(number) => number.to_string(),
+        Cell::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Cell::Blob(bytes) => hex::encode(bytes),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// The output must name the row as it was or as it is now.
 fn assert_named(output: &Output, table: &Table, rows: &[&[Cell]], what: &str) {
     assert_eq!(output.code, 1, "{what}: {}{}", output.stdout, output.stderr);
     let report = output.json();
     let faults = faults(&report);
     assert!(!faults.is_empty(), "{what}: {report}");
-    let names: Vec<String> = rows.iter().flat_map(|row| names(table, row)).collect();
+    let names: Vec<String> = rows.iter().flat_map(|row| names(&table.name, |name| text(table, row, name))).collect();
     let found = faults.iter().any(|fault| {
         let record = fault["record"].as_str().unwrap();
         let seq = fault["seq"].to_string();

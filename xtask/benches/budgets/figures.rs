@@ -22,7 +22,11 @@ pub(crate) struct Figure {
     what: String,
     unit: &'static str,
     goal: Goal,
-    measured: f64,
+    /// None where it couldn't be measured here.
+    measured: Option<f64>,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<&'static str>,
     /// 1 or more meets the goal.
     ratio: Option<f64>,
 }
@@ -41,7 +45,14 @@ impl Figures {
         };
         let what = what.into();
         println!("{what}: {} {unit}", number(measured));
-        self.0.push(Figure { what, unit, goal, measured, ratio });
+        self.0.push(Figure { what, unit, goal, measured: Some(measured), missing: None, ratio });
+    }
+
+    /// Says that one can't be measured here.
+    pub(crate) fn missing(&mut self, what: impl Into<String>, unit: &'static str, goal: Goal, why: &'static str) {
+        let what = what.into();
+        println!("{what}: {why}");
+        self.0.push(Figure { what, unit, goal, measured: None, missing: Some(why), ratio: None });
     }
 
     /// For people.
@@ -59,7 +70,8 @@ impl Figures {
                 Goal::None => String::new(),
             };
             let ratio = figure.ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default();
-            table.add_row([figure.what.clone(), goal, number(figure.measured), figure.unit.to_owned(), ratio]);
+            let measured = figure.measured.map_or_else(|| figure.missing.unwrap_or_default().to_owned(), number);
+            table.add_row([figure.what.clone(), goal, measured, figure.unit.to_owned(), ratio]);
         }
         table
     }

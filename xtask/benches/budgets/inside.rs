@@ -17,10 +17,17 @@ use tokio::runtime::Runtime;
 use xtask::Dist;
 
 use crate::figures::{Figures, Goal, quantile, sorted};
-use crate::{Effort, again, served};
+use crate::postgres::Server as Postgres;
+use crate::{ABSENT, Effort, again, served};
 
 /// Everything that is measured in process. `data` holds the decisions of the load over HTTP.
-pub(crate) fn measure(dist: &Dist, data: &Path, effort: Effort, figures: &mut Figures) -> anyhow::Result<()> {
+pub(crate) fn measure(
+    dist: &Dist,
+    data: &Path,
+    postgres: Option<&Postgres>,
+    effort: Effort,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let host = Host::load(dist)?;
     host.call(&runtime, effort, figures)?;
@@ -32,7 +39,7 @@ pub(crate) fn measure(dist: &Dist, data: &Path, effort: Effort, figures: &mut Fi
         verify(&reader, figures).await?;
         prove(&reader, figures).await?;
         reader.close().await;
-        append(effort, figures).await
+        append(postgres, effort, figures).await
     })
 }
 
@@ -256,8 +263,16 @@ async fn verify(reader: &Reader, figures: &mut Figures) -> anyhow::Result<()> {
 
 /// Proofs of entries all over the log that the load left.
 async fn prove(reader: &Reader, figures: &mut Figures) -> anyhow::Result<()> {
-    const PROOFS: u64 = 1_000;
     let size = reader.head().await?.map_or(0, |head| head.size);
+    let waits = proofs(reader, size).await?;
+    let what = format!("inclusion proof from stored nodes, {size} entries, p50");
+    figures.add(&what, "µs", Goal::AtMost(1_000.0), quantile(&waits, 50));
+    Ok(())
+}
+
+/// Proofs of entries all over a log: microseconds, sorted.
+pub(crate) async fn proofs(reader: &Reader, size: u64) -> anyhow::Result<Vec<f64>> {
+    const PROOFS: u64 = 1_000;
     let mut waits = Vec::new();
     for n in 0..PROOFS {
         let seq = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) % size.max(1);
@@ -265,26 +280,52 @@ async fn prove(reader: &Reader, figures: &mut Figures) -> anyhow::Result<()> {
         reader.inclusion_proof(seq, size).await?;
         waits.push(micros(started.elapsed()));
     }
-    let what = format!("inclusion proof from stored nodes, {size} entries, p50");
-    figures.add(&what, "µs", Goal::AtMost(1_000.0), quantile(&sorted(waits), 50));
-    Ok(())
+    Ok(sorted(waits))
 }
 
 /// Decisions with an input of 500 bytes and a record of 2.5 KB, made durable by 256 callers at once.
-async fn append(effort: Effort, figures: &mut Figures) -> anyhow::Result<()> {
-    const CALLERS: u64 = 256;
+async fn append(postgres: Option<&Postgres>, effort: Effort, figures: &mut Figures) -> anyhow::Result<()> {
+    let what = |database: &str| format!("ledger append, durable, in groups, 256 callers, {database}");
+    let goal = Goal::AtLeast(50_000.0);
     let directory = tempfile::tempdir()?;
     let store = Store::open(directory.path(), "benchmark").await?;
+    let rate = fill(&store, effort.appends, 256, 500, 2_500, |_| ()).await?;
+    store.close().await;
+    figures.add(what("SQLite"), "decisions/s", goal, rate);
+    let Some(postgres) = postgres else {
+        figures.missing(what("PostgreSQL"), "decisions/s", goal, ABSENT);
+        return Ok(());
+    };
+    let store = Store::open_postgres(&postgres.database(), "benchmark").await?;
+    let rate = fill(&store, effort.appends, 256, 500, 2_500, |_| ()).await?;
+    store.close().await;
+    figures.add(what("PostgreSQL"), "decisions/s", goal, rate);
+    Ok(())
+}
+
+/// Records so many decisions for so many callers, with inputs and records of these sizes; how many a second. `progress` is
+/// told how many there are, now and then.
+pub(crate) async fn fill(
+    store: &Store,
+    count: u64,
+    callers: u64,
+    input: usize,
+    record: usize,
+    progress: impl Fn(u64) + Send + Sync + 'static,
+) -> anyhow::Result<f64> {
     store.put_snapshot(Digest::of(SNAPSHOT), SNAPSHOT.into()).await?;
-    let started = Instant::now();
+    let (started, progress) = (Instant::now(), Arc::new(progress));
     let mut tasks = tokio::task::JoinSet::new();
-    for caller in 0..CALLERS {
-        let store = store.clone();
+    for caller in 0..callers {
+        let (store, progress) = (store.clone(), Arc::clone(&progress));
         tasks.spawn(async move {
             let mut n = caller;
-            while n < effort.appends {
-                store.decide(draft(n)).await?;
-                n += CALLERS;
+            while n < count {
+                store.decide(draft(n, input, record)).await?;
+                if n.is_multiple_of(100_000) {
+                    progress(n);
+                }
+                n += callers;
             }
             anyhow::Ok(())
         });
@@ -292,16 +333,13 @@ async fn append(effort: Effort, figures: &mut Figures) -> anyhow::Result<()> {
     while let Some(done) = tasks.join_next().await {
         done??;
     }
-    let rate = effort.appends as f64 / started.elapsed().as_secs_f64();
-    store.close().await;
-    figures.add("ledger append, durable, in groups, 256 callers", "decisions/s", Goal::AtLeast(50_000.0), rate);
-    Ok(())
+    Ok(count as f64 / started.elapsed().as_secs_f64())
 }
 
 /// Decisions name one that is stored.
 const SNAPSHOT: &[u8] = b"snapshot";
 
-fn draft(n: u64) -> DecisionDraft {
+fn draft(n: u64, input: usize, record: usize) -> DecisionDraft {
     let now = Timestamp::now();
     DecisionDraft {
         data_subject: None,
@@ -326,8 +364,8 @@ fn draft(n: u64) -> DecisionDraft {
         received_at: now,
         decided_at: now,
         idempotency: None,
-        input: vec![b' '; 500],
-        record: vec![b' '; 2_500],
+        input: vec![b' '; input],
+        record: vec![b' '; record],
         effects: Vec::new(),
         snapshot: None,
         halt_epoch: 0,

@@ -5,9 +5,14 @@
 #![allow(clippy::print_stdout, reason = "a benchmark reports by printing")]
 
 mod again;
+mod evidence;
 mod figures;
 mod inside;
+mod large;
 mod load;
+#[allow(dead_code, clippy::unwrap_used, reason = "the server that the store's tests start")]
+#[path = "../../../host/store/tests/common/postgres.rs"]
+mod postgres;
 mod served;
 mod starting;
 
@@ -27,6 +32,9 @@ struct Arguments {
     /// A few seconds instead of a minute
     #[arg(long)]
     short: bool,
+    /// A log of ten million entries, too: it takes some minutes, and 20 GB of disk
+    #[arg(long)]
+    large: bool,
     /// Write the figures there, too
     #[arg(long)]
     json: Option<PathBuf>,
@@ -34,6 +42,9 @@ struct Arguments {
     #[arg(long, hide = true)]
     bench: bool,
 }
+
+/// What a row says that needs PostgreSQL, where there is none.
+pub(crate) const ABSENT: &str = "PostgreSQL isn't installed";
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +69,13 @@ fn main() -> anyhow::Result<()> {
     let data = tempfile::tempdir().context("no temporary directory")?;
     served::measure(&dist, data.path(), effort, &mut figures)?;
     starting::measure(&dist, &mut figures)?;
-    inside::measure(&dist, data.path(), effort, &mut figures)?;
+    // As it is installed: every commit is on the disk.
+    let postgres = postgres::Server::start(&[]);
+    evidence::measure(&dist, postgres.as_ref(), effort, &mut figures)?;
+    inside::measure(&dist, data.path(), postgres.as_ref(), effort, &mut figures)?;
+    if arguments.large {
+        large::measure(&mut figures)?;
+    }
     println!("\n{}", figures.table());
     println!("A ratio of 1 or more meets the goal. Everything ran on the {} cores of this machine.", figures::cores());
     if let Some(file) = arguments.json {

@@ -15,7 +15,7 @@ use xtask::server::{Server, Start};
 use crate::figures::{Figures, Goal, quantile, sorted};
 use crate::{Effort, load};
 
-const KEY: &str = "a-key-for-the-benchmark-only";
+pub(crate) const KEY: &str = "a-key-for-the-benchmark-only";
 
 /// Agents with their weights, and rules: what the budget for decisions is about.
 pub(crate) const AGENTS: [(&str, f64); 3] =
@@ -23,7 +23,7 @@ pub(crate) const AGENTS: [(&str, f64); 3] =
 pub(crate) const RULES: [&str; 2] = ["eu/ai-act-prohibited", "br/election-content"];
 
 /// The case that is judged.
-fn case(system: &str) -> Value {
+pub(crate) fn case(system: &str) -> Value {
     json!({
         "system": system, "environment": "production", "kind": "prompt", "jurisdictions": ["EU", "BR"],
         "payload": { "prompt": "Please summarise the minutes of yesterday's meeting in three short sentences." },
@@ -49,19 +49,15 @@ fn short(plugin: &str) -> &str {
 pub(crate) fn measure(dist: &Dist, data: &Path, effort: Effort, figures: &mut Figures) -> anyhow::Result<()> {
     let keys = tempfile::tempdir()?;
     let key = keys.path().join("key");
-    let start = Start {
-        binary: dist.binary(),
-        data: data.to_owned(),
-        listen: ([127, 0, 0, 1], 0).into(),
-        arguments: ["--bare", "--rate-limit-app", "0", "--compiled-key", &key.display().to_string()]
-            .map(str::to_owned)
-            .to_vec(),
-        admin_key: Some(KEY.to_owned()),
-        log: "error",
-    };
+    let start = host(dist, data, &["--compiled-key", &key.display().to_string()]);
     let server = start.start()?;
     let mut client = Client::connect(server.address(), KEY)?;
-    prepare(dist, &mut client)?;
+    publish(&mut client, &dist.plugins())?;
+    publish(&mut client, &dist.test_guests())?;
+    bind(&mut client, &["quiet", "hostile", "stopped"])?;
+    let hostile =
+        json!({ "bindings": [{ "name": "hostile", "plugin": "test/hostile", "settings": { "do": "loop" } }] });
+    client.must("PUT", "/v1/policies/system:hostile", &hostile)?;
     decisions(&server, effort, figures)?;
     kill_switch(&mut client, figures)?;
     hostile_neighbours(&server, effort, figures)?;
@@ -83,12 +79,22 @@ pub(crate) fn measure(dist: &Dist, data: &Path, effort: Effort, figures: &mut Fi
     server.stop()
 }
 
-/// Publishes what the benchmark binds, and puts its policies in force.
-fn prepare(dist: &Dist, client: &mut Client) -> anyhow::Result<()> {
-    let mut packages: Vec<_> = std::fs::read_dir(dist.plugins())?.collect::<Result<_, _>>()?;
-    packages.extend(std::fs::read_dir(dist.test_guests())?.collect::<Result<Vec<_>, _>>()?);
-    for package in packages {
-        let file = package.path();
+/// How a host is started on this data, with these arguments more.
+pub(crate) fn host(dist: &Dist, data: &Path, more: &[&str]) -> Start {
+    Start {
+        binary: dist.binary(),
+        data: data.to_owned(),
+        listen: ([127, 0, 0, 1], 0).into(),
+        arguments: ["--bare", "--rate-limit-app", "0"].iter().chain(more).map(|one| (*one).to_owned()).collect(),
+        admin_key: Some(KEY.to_owned()),
+        log: "error",
+    }
+}
+
+/// Publishes and activates all packages of a folder.
+pub(crate) fn publish(client: &mut Client, folder: &Path) -> anyhow::Result<()> {
+    for package in std::fs::read_dir(folder)? {
+        let file = package?.path();
         let (status, answer) = client.send("POST", "/v1/plugins", "application/wasm", &std::fs::read(&file)?)?;
         let answer: Value = serde_json::from_slice(&answer)?;
         let field = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -97,18 +103,19 @@ fn prepare(dist: &Dist, client: &mut Client) -> anyhow::Result<()> {
         };
         client.must("POST", &format!("/v1/plugins/{name}/{version}/activate"), &json!({}))?;
     }
+    Ok(())
+}
+
+/// Puts the policy in force, registers systems, and sees to it that a case meets all that is bound.
+pub(crate) fn bind(client: &mut Client, systems: &[&str]) -> anyhow::Result<()> {
     client.must("PUT", "/v1/policies/global", &policy())?;
-    for system in ["quiet", "hostile", "stopped"] {
+    for system in systems {
         client.must(
             "POST",
             "/v1/systems",
             &json!({ "id": system, "risk": "limited", "attributes": { "logging": true } }),
         )?;
     }
-    let hostile =
-        json!({ "bindings": [{ "name": "hostile", "plugin": "test/hostile", "settings": { "do": "loop" } }] });
-    client.must("PUT", "/v1/policies/system:hostile", &hostile)?;
-
     let decision = client.must("POST", "/v1/decisions", &case("quiet"))?;
     let answered = |plugin: &&Value| plugin.get("status").and_then(Value::as_str) == Some("ok");
     let ran =
@@ -119,15 +126,9 @@ fn prepare(dist: &Dist, client: &mut Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn decision_request(system: &str) -> Vec<u8> {
+/// The request of a decision, ready to be sent again and again.
+pub(crate) fn decision_request(system: &str) -> Vec<u8> {
     request("POST", "/v1/decisions", KEY, "application/json", case(system).to_string().as_bytes())
-}
-
-/// A request with one header more.
-fn with_header(request: &[u8], header: &str) -> Vec<u8> {
-    let line = request.windows(2).position(|at| at == b"\r\n").map_or(request.len(), |at| at + 2);
-    let (first, rest) = request.split_at(line);
-    [first, header.as_bytes(), b"\r\n", rest].concat()
 }
 
 fn decisions(server: &Server, effort: Effort, figures: &mut Figures) -> anyhow::Result<()> {
@@ -142,14 +143,6 @@ fn decisions(server: &Server, effort: Effort, figures: &mut Figures) -> anyhow::
     let one = load::run(server.address(), &request, 1, effort.load / 2)?;
     figures.add("one decision at a time, p50", "ms", Goal::AtMost(0.5), one.latency(50));
     figures.add("  p99", "ms", Goal::AtMost(2.0), one.latency(99));
-    // A checkpoint signed and kept for each, where nobody else asks.
-    let receipted = with_header(&request, "prefer: receipt");
-    let one = load::run(server.address(), &receipted, 1, effort.load / 4)?;
-    figures.add("  with its receipt, p50", "ms", Goal::None, one.latency(50));
-    figures.add("  with its receipt, p99", "ms", Goal::None, one.latency(99));
-    let many = load::run(server.address(), &receipted, 64, effort.load / 4)?;
-    figures.add("decisions with receipts, 64 clients", "1/s", Goal::None, many.rate);
-    figures.add("  p99", "ms", Goal::None, many.latency(99));
     Ok(())
 }
 

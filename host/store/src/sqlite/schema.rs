@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use assize_ledger::{Fault, Report};
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
+use tokio::sync::OnceCell;
 
 use super::open::migrate;
 use crate::StoreError;
@@ -49,8 +50,13 @@ async fn schema(on: On<'_>) -> Result<BTreeMap<String, String>, StoreError> {
     rows.iter().map(pair).collect()
 }
 
-/// The schema that the migrations make.
-async fn pristine() -> Result<BTreeMap<String, String>, StoreError> {
+/// The schema that the migrations make: the same for as long as this program runs.
+async fn pristine() -> Result<&'static BTreeMap<String, String>, StoreError> {
+    static MADE: OnceCell<BTreeMap<String, String>> = OnceCell::const_new();
+    MADE.get_or_try_init(make).await
+}
+
+async fn make() -> Result<BTreeMap<String, String>, StoreError> {
     let options = SqliteConnectOptions::new().in_memory(true).disable_statement_logging();
     let mut connection = options.connect().await.map_err(storage("making a schema to compare with"))?;
     migrate(&mut connection).await?;
