@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use assize_kernel::{Identity, Input, Judged, Policy, Record, Snapshot, compare, decide};
+use assize_kernel::{Identity, Input, Judged, Policy, Record, RunStatus, Snapshot, compare, decide};
 use assize_ledger::Timestamp;
 use assize_tests::{agent, answer, policy, rule, ruling};
 use proptest::prelude::*;
@@ -29,7 +29,11 @@ fn consequences(judged: &Judged) -> Value {
         .runs
         .iter()
         .filter(|run| run.counts())
-        .map(|run| json!([run.layer, run.binding, run.status, run.output_hash, run.fuel]))
+        .map(|run| {
+            // How many frames fit on the stack before a trap is chance, as in `kernel::replay`.
+            let fuel = (run.status != RunStatus::Trapped).then_some(run.fuel);
+            json!([run.layer, run.binding, run.status, run.output_hash, fuel])
+        })
         .collect();
     json!({
         "conclusion": judged.conclusion,
