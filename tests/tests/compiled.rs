@@ -45,7 +45,7 @@ fn a_start_finds_what_publishing_compiled_and_refuses_what_was_done_to_it() {
     for name in ["assize-technical-1.0.0", "assize-ethical-1.0.0"] {
         server.admin().publish_and_activate(&bundled(name));
     }
-    let binding = json!({ "name": "technical", "plugin": "assize/technical" });
+    let binding = json!({ "name": "ethical", "plugin": "assize/ethical" });
     server.admin().set_policy("global", &policy(&[binding]));
     assert_eq!((fate(&server, "miss"), fate(&server, "hit")), (2, 0));
     assert_eq!(files(place).len(), 2);

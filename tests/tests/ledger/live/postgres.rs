@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use assize_store::Store;
-use assize_tests::{Dice, assize, rounds};
+use assize_tests::{Dice, assize};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 use tokio::runtime::Runtime;
 
-use super::{Host, Tally, named};
+use super::{Host, Tally, flips, named};
 use crate::postgres::Server as Postgres;
 use crate::tampering::names;
 
@@ -128,7 +128,7 @@ fn bits_flipped_beside_a_host_on_postgresql_are_found() {
     let url = server.database();
     let host = Host::start(&["--database", &url]);
     let runtime = Runtime::new().unwrap();
-    runtime.block_on(values(&host, &url, rounds(2_000, 60)));
+    runtime.block_on(values(&host, &url, flips(2_000)));
     host.goes_on();
     let report = assize(&["ledger", "verify", "--json", "--database", &url]).expect(0).json();
     assert_eq!(report["faults"]["count"], 0, "{report}");
