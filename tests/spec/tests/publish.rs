@@ -27,7 +27,8 @@ use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
 
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
-static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| Sandbox::new(SandboxConfig { slots: 4 }).unwrap());
+static SANDBOX: LazyLock<Sandbox> =
+    LazyLock::new(|| Sandbox::new(SandboxConfig { slots: 4, ..SandboxConfig::default() }).unwrap());
 
 /// No component of these tests takes nearly as long.
 const LONGEST: Duration = Duration::from_secs(20);

@@ -17,12 +17,11 @@ use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
 use wast::{Wast, WastDirective};
 
-/// Runs one file, every time with a new context, as plugins are run: by fuel, below an epoch, on a fiber.
+/// Runs one file, every time with a new context, as plugins are run: by fuel, on a fiber.
 fn run(sandbox: &Sandbox, name: &str, text: &str, exact_words: bool) -> Result<(), String> {
     let mut context = WastContext::new(sandbox.engine(), Async::Yes, |store| {
         store.set_fuel(u64::MAX / 2).unwrap();
         store.fuel_async_yield_interval(Some(50_000)).unwrap();
-        store.set_epoch_deadline(u64::MAX / 2);
     });
     context.generate_dwarf(false).ignore_error_messages(!exact_words);
     let spectest = SpectestConfig { use_shared_memory: false, suppress_prints: true };
