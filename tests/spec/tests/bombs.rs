@@ -27,7 +27,7 @@ fn bomb(open: &str, close: &str, depth: usize, locals: usize) -> Vec<u8> {
 #[test]
 #[ignore = "a measurement"]
 fn what_bombs_cost() {
-    let sandbox = Sandbox::new(SandboxConfig { slots: 1 }).unwrap();
+    let sandbox = Sandbox::new(SandboxConfig { slots: 1, ..SandboxConfig::default() }).unwrap();
     let only = std::env::var("BOMB").unwrap();
     let mut parts = only.split(',');
     let (what, depth, locals) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
