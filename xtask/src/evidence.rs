@@ -92,7 +92,7 @@ fn fuzz_one(program: &Path, name: &str, seconds: u64) -> anyhow::Result<()> {
         .arg(workspace().join("fuzz/corpus").join(name))
         .arg(format!("-max_total_time={seconds}"))
         .args(["-timeout=10", "-rss_limit_mb=2048", "-max_len=65536", "-print_final_stats=1", "-verbosity=0"])
-        .arg(format!("-artifact_prefix={}/", target("fuzz").join(format!("crash-{name}-")).display())))?;
+        .arg(format!("-artifact_prefix={}", target("fuzz").join(format!("crash-{name}-")).display())))?;
     if begun.elapsed() + Duration::from_secs(1) < Duration::from_secs(seconds) {
         bail!("{name} ended before its time");
     }
