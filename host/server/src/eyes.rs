@@ -24,6 +24,8 @@ pub(crate) async fn may_approve(app: &App, caller: &Caller, found: &Published, s
     let packages = app.store.packages().await?;
     let published =
         packages.iter().find(|row| row.tenant == found.tenant && row.name == name && row.version == version);
+    let published = published
+        .ok_or_else(|| Problem::internal(format!("the row of {which} is gone: run `assize ledger verify`")))?;
     let steps = app.store.activations().await?;
     let submitted = steps.iter().rev().find(|row| {
         row.event == ActivationEvent::Submitted
@@ -31,7 +33,7 @@ pub(crate) async fn may_approve(app: &App, caller: &Caller, found: &Published, s
             && row.package == name
             && row.version == version
     });
-    let authors = [(published.map(|row| row.seq), "published"), (submitted.map(|row| row.seq), "submitted")];
+    let authors = [(Some(published.seq), "published"), (submitted.map(|row| row.seq), "submitted")];
     let keys = app.store.keys().await?;
     let own = keys.iter().find(|row| row.id == caller.key);
     let made_by = match own {
@@ -64,7 +66,9 @@ pub(crate) async fn may_approve(app: &App, caller: &Caller, found: &Published, s
 /// The key that made an entry.
 async fn who(app: &App, seq: u64) -> Result<Option<String>, Problem> {
     let rows = app.store.entries(None, seq, 1).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
+    // An author who can't be told from the approver is no author that somebody else approves.
+    let row = rows.first().filter(|row| row.seq == seq);
+    let row = row.ok_or_else(|| Problem::internal(format!("entry {seq} is gone: run `assize ledger verify`")))?;
     let entry = Entry::decode(&row.bytes).map_err(Problem::internal)?;
     let facts: AdministrativeFacts = serde_json::from_slice(&entry.facts).map_err(Problem::internal)?;
     Ok(facts.details.get("key").cloned())
