@@ -6,6 +6,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow, SqliteSync
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
 use tokio::runtime::Runtime;
 
+use crate::payload;
+
 /// An open database file.
 pub struct Database {
     runtime: Runtime,
@@ -183,6 +185,26 @@ impl Database {
     pub fn replace(&mut self, table: &Table, row: &[Cell], column: usize, cell: &Cell) -> Result<u64, sqlx::Error> {
         let name = &table.columns[column];
         self.try_execute(&format!("UPDATE {} SET {name} = {} WHERE {}", table.name, cell.literal(), table.only(row)))
+    }
+
+    /// The payload that an entry binds, `input` or `record`, as it was before it was packed.
+    pub fn payload(&mut self, seq: u64, column: &str) -> Vec<u8> {
+        payload::unpacked(&self.packed(seq, column))
+    }
+
+    /// As [`Database::payload`], the bytes that are on the disk.
+    pub fn packed(&mut self, seq: u64, column: &str) -> Vec<u8> {
+        self.rows(&format!("SELECT {column} FROM sealed WHERE seq = {seq}")).unwrap()[0].get(0)
+    }
+
+    /// Replaces a text in the record of a decision, and packs it as if nothing had happened.
+    pub fn forge_record(&mut self, seq: u64, from: &str, to: &str) {
+        let record = String::from_utf8(self.payload(seq, "record")).unwrap();
+        let forged = record.replace(from, to);
+        assert_ne!(forged, record, "{record}");
+        let packed = Cell::Blob(payload::packed(forged.as_bytes()));
+        let statement = format!("UPDATE sealed SET record = {} WHERE seq = {seq}", packed.literal());
+        assert_eq!(self.execute(&statement), 1);
     }
 
     /// Deletes a row.

@@ -20,6 +20,7 @@ mod command;
 mod database;
 mod dice;
 mod package;
+mod payload;
 mod policy;
 mod server;
 mod witness;

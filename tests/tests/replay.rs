@@ -261,11 +261,7 @@ fn a_record_that_says_something_else_is_told_apart() {
     fs::copy(server.data().join("assize.db"), &file).unwrap();
     let seq = decision["ledger"]["seq"].as_u64().unwrap();
     let mut database = Database::open(&file);
-    let changed = database.execute(&format!(
-        "UPDATE sealed SET record = CAST(replace(CAST(record AS TEXT), '\"verdict\":\"allow\"', '\"verdict\":\"block\"') AS BLOB) \
-         WHERE seq = {seq}"
-    ));
-    assert_eq!(changed, 1);
+    database.forge_record(seq, r#""verdict":"allow""#, r#""verdict":"block""#);
     drop(database);
     let output = replay_offline(altered.path(), &id(&decision)).expect(1);
     let replay = output.json();

@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use assize_ledger::{Digest, Timestamp};
-use serde_json::value::RawValue;
+use serde_json::value::to_raw_value;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Store, Trap};
@@ -400,12 +400,12 @@ impl Run {
 
 fn accept<T: Answer>(answer: T, limits: &Limits) -> Result<(T, Output), CallError> {
     answer.check().map_err(CallError::BadOutput)?;
-    let text = serde_json::to_string(&answer).map_err(|error| CallError::BadOutput(error.to_string()))?;
+    let json = to_raw_value(&answer).map_err(|error| CallError::BadOutput(error.to_string()))?;
+    let text = json.get();
     if text.len() as u64 > limits.output_bytes {
         let (size, limit) = (text.len(), limits.output_bytes);
         return Err(CallError::BadOutput(format!("{size} bytes of output, more than the {limit} allowed")));
     }
     let hash = Digest::of(text.as_bytes());
-    let json = RawValue::from_string(text).map_err(|error| CallError::BadOutput(error.to_string()))?;
     Ok((answer, Output { json, hash }))
 }

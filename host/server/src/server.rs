@@ -9,7 +9,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use assize_ledger::Digest;
 use assize_sandbox::{Plugin, Sandbox, SandboxConfig, SandboxError};
-use assize_store::{Options, Reader, Store, StoreError};
+use assize_store::{Options, Reader, Starting, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Semaphore};
 
@@ -59,6 +59,11 @@ impl Server {
     /// Opens the store, loads what is in force and listens; an empty data directory gets its beginning.
     pub async fn open(config: Config) -> Result<Self, StartError> {
         let started = Instant::now();
+        // Several hosts may begin one database: each finds it empty, or whole.
+        let starting = match &config.database {
+            Some(url) => Some(Starting::wait(url).await?),
+            None => None,
+        };
         let options = Options { max_bytes: config.max_database, ..Options::default() };
         let origin = match &config.origin {
             Some(origin) => origin.clone(),
@@ -108,6 +113,9 @@ impl Server {
             tracing::info!(count, directory = %directory.display(), "bundled plugins published and activated");
         }
         let admin_key = bootstrap::admin_key(&app).await?;
+        if let Some(starting) = starting {
+            starting.ended().await;
+        }
         let address = app.config.listen;
         let listening = async {
             let listener = TcpListener::bind(address).await?;

@@ -5,6 +5,7 @@
 
 mod decision;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Mutex;
@@ -14,6 +15,7 @@ use assize_ledger::{
     StoredEntry, Targets,
 };
 
+use crate::packed;
 use crate::record::{Cell, ChangeRecord};
 
 pub(crate) const ENTRY: [&str; 7] = ["seq", "hash", "kind", "subject", "tenant", "time", "bytes"];
@@ -187,8 +189,9 @@ pub(crate) fn row(row: &Row, entry: &EntryRef<'_>, seen: &Seen, faults: &mut Fau
             erased.insert(seq, by);
         }
     }
-    let payloads = payload(row, entry, tenant, faults);
-    let record = row.sealed.as_ref().map(|sealed| blob(sealed, 5));
+    let sealed = row.sealed.as_deref().map(|cells| unpacked(seq, cells, faults));
+    let payloads = payload(row, sealed.as_deref(), entry, tenant, faults);
+    let record = sealed.as_deref().map(|sealed| blob(sealed, 5));
     let record = record.filter(|_| entry.record.is_some() && row.erased.is_none());
     match (kind, &row.decision) {
         (EntryKind::Decision, Some(cells)) => {
@@ -253,11 +256,32 @@ pub(crate) fn details(seq: u64, entry: &EntryRef<'_>, seen: &Seen, faults: &mut 
     }
 }
 
+/// The cells of a payload as they were before they were packed.
+fn unpacked<'c>(seq: u64, cells: &'c [Cell], faults: &mut Faults) -> Cow<'c, [Cell]> {
+    let mut cells = Cow::Borrowed(cells);
+    for at in [3, 5] {
+        let Some(Cell::Blob(column)) = cells.get(at) else { continue };
+        match packed::unpack(column) {
+            Ok(None) => {}
+            Ok(Some(payload)) => {
+                if let Some(cell) = cells.to_mut().get_mut(at) {
+                    *cell = Cell::Blob(payload);
+                }
+            }
+            Err(error) => {
+                let name = SEALED.get(at).copied().unwrap_or_default();
+                faults.push(Fault::new(seq, format_args!("payload {seq}"), name, error, "as it was packed"));
+            }
+        }
+    }
+    cells
+}
+
 /// Compares input and record with their commitments; says how many were compared.
-fn payload(row: &Row, entry: &EntryRef<'_>, tenant: &str, faults: &mut Faults) -> u64 {
+fn payload(row: &Row, sealed: Option<&[Cell]>, entry: &EntryRef<'_>, tenant: &str, faults: &mut Faults) -> u64 {
     let seq = row.seq;
     let record = format_args!("payload {seq}");
-    let Some(sealed) = &row.sealed else {
+    let Some(sealed) = sealed else {
         faults.push(Fault::new(seq, record, "seq", "no row", format_args!("a row with seq {seq}")));
         return 0;
     };

@@ -27,6 +27,7 @@ mod db;
 mod edge;
 mod error;
 mod head;
+mod packed;
 mod postgres;
 mod proofs;
 mod read;
@@ -42,6 +43,7 @@ mod writer;
 pub use append::{Appended, Change, ChangeDraft, DecisionDraft, EffectDraft, Idempotency, Outcome, SystemEvent};
 pub use changes::Changes;
 pub use error::StoreError;
+pub use postgres::Starting;
 pub use read::Reader;
 pub use rows::{
     ActivationEvent, ActivationRow, CheckpointRow, DecisionFilter, DecisionRow, EffectRow, EntryRow, HeadRow, KeyRow,

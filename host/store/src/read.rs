@@ -77,7 +77,7 @@ impl Reader {
         let sealed = query("SELECT input, record FROM sealed WHERE seq = ?").bind(seq);
         let sealed = sealed.fetch_optional(&self.pool).await.map_err(&failed)?;
         let (input, record) = match &sealed {
-            Some(sealed) => (Columns(sealed, "payload").get(0)?, Columns(sealed, "payload").get(1)?),
+            Some(sealed) => (Columns(sealed, "payload").payload(0)?, Columns(sealed, "payload").payload(1)?),
             None => (None, None),
         };
         let effects = query("SELECT n, binding, kind, body, state FROM effects WHERE seq = ? ORDER BY n").bind(seq);
@@ -132,7 +132,7 @@ impl Reader {
         let rows = query.fetch_all(&self.pool).await.map_err(storage("reading past decisions"))?;
         let past = |row: &Row| {
             let payload = Columns(row, "payload");
-            Ok(PastDecision { row: decision(row)?, input: payload.get(19)?, record: payload.get(20)? })
+            Ok(PastDecision { row: decision(row)?, input: payload.payload(19)?, record: payload.payload(20)? })
         };
         rows.iter().map(past).collect()
     }
@@ -324,8 +324,7 @@ impl Reader {
         let sealed = |row: &Row| {
             let row = Columns(row, "payload");
             let part = |salt: usize| -> Result<Option<(Salt, Vec<u8>)>, StoreError> {
-                let (Some(bytes), Some(key)) = (row.get::<Option<Vec<u8>>>(salt + 1)?, row.get::<Option<&[u8]>>(salt)?)
-                else {
+                let (Some(bytes), Some(key)) = (row.payload(salt + 1)?, row.get::<Option<&[u8]>>(salt)?) else {
                     return Ok(None);
                 };
                 let key = <[u8; 32]>::try_from(key).map_err(|error| row.corrupt(&error))?;

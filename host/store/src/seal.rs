@@ -3,8 +3,8 @@
 use assize_ledger::{Commitment, DecisionFacts, Draft, EntryKind, Salt, Timestamp};
 use rand::Rng as _;
 
-use crate::StoreError;
 use crate::append::{DecisionDraft, EffectDraft, Idempotency};
+use crate::{StoreError, packed};
 
 /// What the commitments of an entry bind, each with its salt.
 #[derive(Debug, Default)]
@@ -65,6 +65,14 @@ impl Payload {
         len(&self.input) + len(&self.record)
     }
 
+    /// As the columns take it. The commitments are to what was there before.
+    pub(crate) fn packed(self) -> Result<Self, StoreError> {
+        let pack = |part: Option<(Salt, Vec<u8>)>| {
+            part.map(|(salt, bytes)| Ok::<_, StoreError>((salt, packed::pack(bytes)?))).transpose()
+        };
+        Ok(Self { input: pack(self.input)?, record: pack(self.record)? })
+    }
+
     /// The commitments that the entry holds.
     pub(crate) fn commitments(&self) -> (Option<Commitment>, Option<Commitment>) {
         let to = |part: &Option<(Salt, Vec<u8>)>| part.as_ref().map(|(salt, bytes)| Commitment::to(salt, bytes));
@@ -97,6 +105,7 @@ pub(crate) fn decision(draft: DecisionDraft) -> Result<(Draft, Payload, SealedDe
     }
     let payload = Payload::seal(Some(input), Some(record));
     let (input, record) = payload.commitments();
+    let payload = payload.packed()?;
     let invalid = |error: serde_json::Error| StoreError::Invalid { field: "facts", detail: error.to_string() };
     let mut written = Vec::with_capacity(512 + 192 * facts.plugins.len());
     serde_json::to_writer(&mut written, &facts).map_err(invalid)?;

@@ -205,12 +205,9 @@ fn a_forger_who_recomputes_the_columns_is_still_found() {
     // The verdict in every place but the entry's bytes.
     let (folder, file) = copy();
     let mut database = Database::open(&file);
-    let seq = "(SELECT max(seq) FROM decisions)";
+    let seq: u64 = database.texts("SELECT CAST(max(seq) AS TEXT) FROM decisions")[0][0].parse().unwrap();
     database.execute(&format!("UPDATE decisions SET verdict = 'block', reason = 'FORGED' WHERE seq = {seq}"));
-    database.execute(&format!(
-        "UPDATE sealed SET record = CAST(replace(CAST(record AS TEXT), '\"reason\":\"', '\"reason\":\"FORGED') AS BLOB) \
-         WHERE seq = {seq}"
-    ));
+    database.forge_record(seq, r#""reason":""#, r#""reason":"FORGED"#);
     drop(database);
     let report = verify(folder.path(), &[]).expect(1).json();
     let fields: Vec<&str> = faults(&report).iter().map(|fault| fault["field"].as_str().unwrap()).collect();

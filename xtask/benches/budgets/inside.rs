@@ -11,7 +11,7 @@ use assize_registry::Package;
 use assize_sandbox::contract::Case;
 use assize_sandbox::{Limits, Plugin, Sandbox, SandboxConfig, Settings, Subject};
 use assize_sdk::bindings::risk_agent::exports::assize::plugin::assessor::Guest as _;
-use assize_store::{DecisionDraft, Reader, Store, VerifyOptions};
+use assize_store::{DecisionDraft, DecisionFilter, Reader, Store, VerifyOptions};
 use serde_json::value::RawValue;
 use tokio::runtime::Runtime;
 use xtask::Dist;
@@ -38,8 +38,9 @@ pub(crate) fn measure(
         again::simulate(dist, &host.sandbox, effort, figures).await?;
         verify(&reader, figures).await?;
         prove(&reader, figures).await?;
+        let sample = sample(&reader).await?;
         reader.close().await;
-        append(postgres, effort, figures).await
+        append(postgres, effort, &sample, figures).await
     })
 }
 
@@ -283,13 +284,35 @@ pub(crate) async fn proofs(reader: &Reader, size: u64) -> anyhow::Result<Vec<f64
     Ok(sorted(waits))
 }
 
-/// Decisions with an input of 500 bytes and a record of 2.5 KB, made durable by 256 callers at once.
-async fn append(postgres: Option<&Postgres>, effort: Effort, figures: &mut Figures) -> anyhow::Result<()> {
+/// What a decision binds.
+#[derive(Clone)]
+pub(crate) struct Sample {
+    pub(crate) input: Arc<[u8]>,
+    pub(crate) record: Arc<[u8]>,
+}
+
+/// Of a decision that was made over HTTP.
+async fn sample(reader: &Reader) -> anyhow::Result<Sample> {
+    let page = reader.decisions(None, &DecisionFilter::default(), None, 1).await?;
+    let newest = page.rows.first().context("no decision was recorded")?;
+    let stored = reader.decision(None, &newest.id).await?;
+    let payloads = stored.and_then(|stored| stored.input.zip(stored.record));
+    let (input, record) = payloads.context("the newest decision has no payload")?;
+    Ok(Sample { input: input.into(), record: record.into() })
+}
+
+/// Decisions with the input and record of a real one, made durable by 256 callers at once.
+async fn append(
+    postgres: Option<&Postgres>,
+    effort: Effort,
+    sample: &Sample,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
     let what = |database: &str| format!("ledger append, durable, in groups, 256 callers, {database}");
     let goal = Goal::AtLeast(50_000.0);
     let directory = tempfile::tempdir()?;
     let store = Store::open(directory.path(), "benchmark").await?;
-    let rate = fill(&store, effort.appends, 256, 500, 2_500, |_| ()).await?;
+    let rate = fill(&store, effort.appends, 256, sample, |_| ()).await?;
     store.close().await;
     figures.add(what("SQLite"), "decisions/s", goal, rate);
     let Some(postgres) = postgres else {
@@ -297,31 +320,29 @@ async fn append(postgres: Option<&Postgres>, effort: Effort, figures: &mut Figur
         return Ok(());
     };
     let store = Store::open_postgres(&postgres.database(), "benchmark").await?;
-    let rate = fill(&store, effort.appends, 256, 500, 2_500, |_| ()).await?;
+    let rate = fill(&store, effort.appends, 256, sample, |_| ()).await?;
     store.close().await;
     figures.add(what("PostgreSQL"), "decisions/s", goal, rate);
     Ok(())
 }
 
-/// Records so many decisions for so many callers, with inputs and records of these sizes; how many a second. `progress` is
-/// told how many there are, now and then.
+/// Records so many decisions for so many callers; how many a second. `progress` is told how many there are, now and then.
 pub(crate) async fn fill(
     store: &Store,
     count: u64,
     callers: u64,
-    input: usize,
-    record: usize,
+    sample: &Sample,
     progress: impl Fn(u64) + Send + Sync + 'static,
 ) -> anyhow::Result<f64> {
     store.put_snapshot(Digest::of(SNAPSHOT), SNAPSHOT.into()).await?;
     let (started, progress) = (Instant::now(), Arc::new(progress));
     let mut tasks = tokio::task::JoinSet::new();
     for caller in 0..callers {
-        let (store, progress) = (store.clone(), Arc::clone(&progress));
+        let (store, progress, sample) = (store.clone(), Arc::clone(&progress), sample.clone());
         tasks.spawn(async move {
             let mut n = caller;
             while n < count {
-                store.decide(draft(n, input, record)).await?;
+                store.decide(draft(n, &sample)).await?;
                 if n.is_multiple_of(100_000) {
                     progress(n);
                 }
@@ -339,7 +360,7 @@ pub(crate) async fn fill(
 /// Decisions name one that is stored.
 const SNAPSHOT: &[u8] = b"snapshot";
 
-fn draft(n: u64, input: usize, record: usize) -> DecisionDraft {
+fn draft(n: u64, sample: &Sample) -> DecisionDraft {
     let now = Timestamp::now();
     DecisionDraft {
         data_subject: None,
@@ -364,8 +385,8 @@ fn draft(n: u64, input: usize, record: usize) -> DecisionDraft {
         received_at: now,
         decided_at: now,
         idempotency: None,
-        input: vec![b' '; input],
-        record: vec![b' '; record],
+        input: sample.input.to_vec(),
+        record: sample.record.to_vec(),
         effects: Vec::new(),
         snapshot: None,
         halt_epoch: 0,

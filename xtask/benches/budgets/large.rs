@@ -5,7 +5,7 @@ use std::time::Instant;
 use assize_store::{Reader, Store};
 
 use crate::figures::{Figures, Goal, quantile};
-use crate::inside::{fill, proofs};
+use crate::inside::{Sample, fill, proofs};
 
 const ENTRIES: u64 = 10_000_000;
 /// As many as a group can hold, twice: the next one is there when one is done.
@@ -17,8 +17,9 @@ pub(crate) fn measure(figures: &mut Figures) -> anyhow::Result<()> {
     runtime.block_on(async {
         let directory = tempfile::tempdir()?;
         let store = Store::open(directory.path(), "benchmark").await?;
+        let small = Sample { input: b"{}".as_slice().into(), record: b"{}".as_slice().into() };
         let started = Instant::now();
-        let rate = fill(&store, ENTRIES, CALLERS, 2, 2, move |done| {
+        let rate = fill(&store, ENTRIES, CALLERS, &small, move |done| {
             if done.is_multiple_of(500_000) {
                 println!("  {done} of {ENTRIES} decisions recorded after {:.0} s", started.elapsed().as_secs_f64());
             }

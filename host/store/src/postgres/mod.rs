@@ -12,9 +12,11 @@ mod insert;
 mod listen;
 pub(crate) mod open;
 pub(crate) mod schema;
+mod starting;
 mod writer;
 
 pub(crate) use listen::Listener;
+pub use starting::Starting;
 pub(crate) use writer::Writer;
 
 use crate::StoreError;

@@ -1,9 +1,10 @@
 //! Connecting, as the role that may do what is to be done and no more.
 
+use std::net::IpAddr;
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 
 use crate::StoreError;
@@ -25,11 +26,17 @@ const WAITING: &str = "30000";
 const CONNECTING: Duration = Duration::from_secs(10);
 
 /// How every connection is made.
+///
+/// Over a network it is encrypted, and the server shows a certificate of its name, unless the URL's `sslmode` asks for
+/// less by name: what is left to the server's choice (`prefer`, the driver's default, and `allow`) is left to whoever stands
+/// between.
 pub(crate) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
     let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Invalid {
         field: "database",
         detail: format!("not a postgres:// URL: {error}"),
     })?;
+    let undecided = matches!(options.get_ssl_mode(), PgSslMode::Prefer | PgSslMode::Allow);
+    let options = if undecided && !is_near(&options) { options.ssl_mode(PgSslMode::VerifyFull) } else { options };
     let options = options.application_name("assize").disable_statement_logging().options([
         ("synchronous_commit", "on"),
         ("idle_in_transaction_session_timeout", STUCK),
@@ -39,13 +46,38 @@ pub(crate) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
     Ok(options)
 }
 
-async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
+/// Whether the server is on this machine.
+fn is_near(options: &PgConnectOptions) -> bool {
+    let host = options.get_host();
+    let loopback = || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    options.get_socket().is_some() || host.starts_with('/') || host == "localhost" || loopback()
+}
+
+pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
     let late = || StoreError::Storage {
         action: "connecting to PostgreSQL",
         detail: format!("{}: no answer within {CONNECTING:?}", options.get_host()),
     };
     let connected = tokio::time::timeout(CONNECTING, options.connect()).await.map_err(|_| late())?;
-    connected.map_err(storage("connecting to PostgreSQL"))
+    connected.map_err(|error| match error {
+        sqlx::Error::Tls(error) => untrusted(options, &error.to_string()),
+        // What the handshake says of a certificate.
+        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            untrusted(options, &error.to_string())
+        }
+        error => storage("connecting to PostgreSQL")(error),
+    })
+}
+
+fn untrusted(options: &PgConnectOptions, why: &str) -> StoreError {
+    let host = options.get_host();
+    StoreError::Storage {
+        action: "connecting to PostgreSQL",
+        detail: format!(
+            "{host}: no encrypted connection to a server that is known by that name: {why}. Add sslrootcert=FILE to the URL \
+             for an authority of your own, or on a private network sslmode=require (encrypted, to anyone) or sslmode=disable"
+        ),
+    }
 }
 
 /// A connection that writes; makes the tables if they are missing.
@@ -134,4 +166,32 @@ fn refused(options: &PgConnectOptions, action: &'static str, error: sqlx::Error)
 fn shown(options: &PgConnectOptions) -> String {
     let database = options.get_database().unwrap_or(options.get_username());
     format!("postgres://{}:{}/{database}", options.get_host(), options.get_port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(url: &str) -> String {
+        format!("{:?}", options(url).unwrap().get_ssl_mode())
+    }
+
+    #[test]
+    fn a_server_over_a_network_must_show_who_it_is_unless_the_url_asks_for_less() {
+        for url in
+            ["postgres://a@db.example/x", "postgres://a@10.0.0.2/x?sslmode=prefer", "postgres://a@db/x?sslmode=allow"]
+        {
+            assert_eq!(mode(url), "VerifyFull", "{url}");
+        }
+        assert_eq!(mode("postgres://a@db.example/x?sslmode=disable"), "Disable");
+        assert_eq!(mode("postgres://a@db.example/x?sslmode=require"), "Require");
+        for url in [
+            "postgres://a@localhost/x",
+            "postgres://a@127.0.0.1/x",
+            "postgres://a@[::1]/x",
+            "postgres://a@x/x?host=/run",
+        ] {
+            assert_eq!(mode(url), "Prefer", "{url}");
+        }
+    }
 }

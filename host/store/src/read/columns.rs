@@ -4,9 +4,9 @@ use std::fmt;
 
 use assize_ledger::{Digest, Timestamp};
 
-use crate::StoreError;
 use crate::db::{FromCell, Row};
 use crate::rows::{DecisionRow, EffectRow, PolicyRow, StampRow, SystemRow};
+use crate::{StoreError, packed};
 
 /// Reads columns by place, and says which record can't be read.
 pub(super) struct Columns<'r>(pub(super) &'r Row, pub(super) &'static str);
@@ -34,6 +34,12 @@ impl<'r> Columns<'r> {
 
     pub(super) fn tenant(&self, at: usize) -> Result<Option<String>, StoreError> {
         Ok(Some(self.get::<String>(at)?).filter(|tenant| !tenant.is_empty()))
+    }
+
+    /// What an entry binds, as it was before it was packed.
+    pub(super) fn payload(&self, at: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        let column: Option<Vec<u8>> = self.get(at)?;
+        column.map(packed::payload).transpose().map_err(|error| self.corrupt(&error))
     }
 
     pub(super) fn corrupt(&self, error: &dyn fmt::Display) -> StoreError {

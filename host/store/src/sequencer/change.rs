@@ -95,6 +95,10 @@ impl Sequencer {
         };
         let payload = Payload::seal(input, Some(record));
         let (input, record) = payload.commitments();
+        let payload = match payload.packed() {
+            Ok(payload) => payload,
+            Err(error) => return Ok(Err(error)),
+        };
         let kind = change.entry_kind();
         let draft = Draft { kind: kind.clone(), subject: subject.clone(), time, facts, input, record };
         let sealed = match group.head.append(draft) {

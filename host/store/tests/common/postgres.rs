@@ -15,6 +15,8 @@ pub(crate) struct Server {
     process: Child,
     folder: tempfile::TempDir,
     databases: AtomicU32,
+    /// Where it listens beside its socket.
+    port: Option<u16>,
 }
 
 #[allow(clippy::unused_self, reason = "a database is asked by way of its server")]
@@ -65,17 +67,62 @@ impl Server {
             server.args(["-c", setting]);
         }
         let process = server.spawn().unwrap();
-        let server = Self { process, folder, databases: AtomicU32::new(0) };
+        let server = Self { process, folder, databases: AtomicU32::new(0), port: None };
         let begun = Instant::now();
         let ready = || {
             let mut asked = run("pg_isready");
-            asked.arg("-q").arg("-h").arg(&at).status().unwrap().success()
+            let port = settings.iter().find_map(|setting| setting.strip_prefix("port=")).unwrap_or("5432");
+            asked.args(["-q", "-p", port, "-h"]).arg(&at).status().unwrap().success()
         };
         while !ready() {
             assert!(begun.elapsed() < PATIENCE, "PostgreSQL doesn't start");
             std::thread::sleep(Duration::from_millis(20));
         }
         Some(server)
+    }
+
+    /// Starts one that listens on loopback, too.
+    pub(crate) fn listening() -> Option<Self> {
+        Self::on_loopback(&[])
+    }
+
+    /// As [`Server::listening`], encrypted.
+    pub(crate) fn encrypted(certificate: &Path, key: &Path) -> Option<Self> {
+        // The server takes no key that others could read, nor one of somebody else.
+        let folder = tempfile::Builder::new().prefix("assize-pg-").tempdir_in("/tmp").unwrap();
+        let own = |file: &Path, name: &str| {
+            let copy = folder.path().join(name);
+            std::fs::copy(file, &copy).unwrap();
+            std::fs::set_permissions(&copy, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+            if let Some((uid, gid)) = user() {
+                std::os::unix::fs::chown(&copy, Some(uid), Some(gid)).unwrap();
+            }
+            copy.display().to_string()
+        };
+        let settings = [
+            "ssl=on".to_owned(),
+            format!("ssl_cert_file={}", own(certificate, "server.pem")),
+            format!("ssl_key_file={}", own(key, "server.key")),
+        ];
+        if let Some((uid, gid)) = user() {
+            std::os::unix::fs::chown(folder.path(), Some(uid), Some(gid)).unwrap();
+        }
+        // Both are read at its start.
+        Self::on_loopback(&settings.each_ref().map(String::as_str))
+    }
+
+    fn on_loopback(settings: &[&str]) -> Option<Self> {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port_setting = format!("port={port}");
+        let listen = ["listen_addresses=127.0.0.1", &port_setting];
+        let mut server = Self::start(&[settings, &listen].concat())?;
+        server.port = Some(port);
+        Some(server)
+    }
+
+    /// The address of a database by way of loopback, for the superuser.
+    pub(crate) fn address(&self, host: &str, parameters: &str) -> String {
+        format!("postgres://postgres@{host}:{}/postgres?{parameters}", self.port.unwrap())
     }
 
     /// An empty database of its own, by its URL for the superuser.
@@ -87,12 +134,13 @@ impl Server {
 
     /// The address of a database for a user.
     pub(crate) fn url(&self, user: &str, database: &str) -> String {
-        format!("postgres://{user}@localhost/{database}?host={}", self.folder.path().display())
+        let port = self.port.map_or_else(String::new, |port| format!("&port={port}"));
+        format!("postgres://{user}@localhost/{database}?host={}{port}", self.folder.path().display())
     }
 
     /// Its socket.
     pub(crate) fn socket(&self) -> PathBuf {
-        self.folder.path().join(".s.PGSQL.5432")
+        self.folder.path().join(format!(".s.PGSQL.{}", self.port.unwrap_or(5432)))
     }
 
     /// Executes statements by `psql`; what it says.
