@@ -301,7 +301,7 @@ fn killed_in_the_middle_it_goes_on_and_ends_with_the_same_report() {
             rule("rule", &json!({ "do": "review-from", "score": 5.0 })),
         ]),
     );
-    let body = json!({ "cases": many_cases(rounds(4_000, 2_000) as usize), "specification": { "changes": { "weights": { "agent": 0.5 } } } });
+    let body = json!({ "cases": many_cases(rounds(1_500, 1_000) as usize), "specification": { "changes": { "weights": { "agent": 0.5 } } } });
     let raw = serde_json::to_vec(&body).unwrap();
     let post = |client: &Client| {
         let headers = [("content-type", "application/json")];
