@@ -58,7 +58,9 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
 /// only its own tests need.
 fn outside(root: &Path, manifest: &Path) -> io::Result<String> {
     let read = |path: &Path| {
-        fs::read_to_string(path)?.parse::<Table>().map_err(|error| io::Error::other(format!("{}: {error}", path.display())))
+        fs::read_to_string(path)?
+            .parse::<Table>()
+            .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))
     };
     println!("cargo::rerun-if-changed={}", root.join("Cargo.toml").display());
     let (mut own, workspace) = (read(manifest)?, read(&root.join("Cargo.toml"))?);

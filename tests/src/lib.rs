@@ -25,8 +25,8 @@ mod server;
 mod toolchains;
 mod witness;
 
-pub(crate) use artefacts::{compiled, target_folder};
 pub use artefacts::{binary, bundled, bundled_file, guest, kit, packages, python, rounds, shared_file, workspace};
+pub(crate) use artefacts::{compiled, target_folder};
 pub use authority::{Authority, Mood, stamp};
 pub use certificates::{Certificates, Issued, Profile};
 pub use client::{Answer, Client};

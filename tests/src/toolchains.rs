@@ -28,7 +28,9 @@ pub fn toolchain(language: &str) -> Option<Vec<(&'static str, OsString)>> {
     asked.arg("--version").env("PATH", &path).stdout(Stdio::null()).stderr(Stdio::null());
     if !asked.status().is_ok_and(|status| status.success()) {
         assert!(env::var_os("CI").is_none(), "{needed} is missing: run `cargo xtask kits`");
-        println!("skipped: {needed} is missing, {language} needs it; `cargo xtask kits` installs it where it can be had");
+        println!(
+            "skipped: {needed} is missing, {language} needs it; `cargo xtask kits` installs it where it can be had"
+        );
         return None;
     }
     let mut environment = vec![("PATH", path)];

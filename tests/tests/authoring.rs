@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use assize_tests::{
-    Output, Server, Setup, assize_in, binary, bundled_file, guest, manifest, pin, repacked, toolchain, workspace,
+    Output, Server, Setup, assize_in, binary, bundled, bundled_file, guest, manifest, pin, repacked, toolchain,
+    workspace,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -76,10 +77,13 @@ fn from_nothing_to_a_decision(language: &str) {
     assert_eq!(checked["calls"], 2 * (4 * 2 + 1), "{checked}");
     assert_eq!(checked["circumstances"].as_array().unwrap().len(), 5);
 
-    let measured = developer.run(project, &["plugin", "bench", "--no-build", "--calls", "50", "--json"]).expect(0).json();
+    let measured =
+        developer.run(project, &["plugin", "bench", "--no-build", "--calls", "50", "--json"]).expect(0).json();
     assert_eq!(measured["before"], Value::Null);
     let figures = &measured["now"];
-    for name in ["size", "compile_ms", "load_ms", "start_us", "call_p50_us", "call_p99_us", "fuel_mean", "memory", "live"] {
+    for name in
+        ["size", "compile_ms", "load_ms", "start_us", "call_p50_us", "call_p99_us", "fuel_mean", "memory", "live"]
+    {
         assert!(figures[name].as_f64().unwrap() > 0.0, "{name}: {figures}");
     }
     println!("{language}: {figures}");
@@ -93,7 +97,8 @@ fn from_nothing_to_a_decision(language: &str) {
     developer.run(project, &["plugin", "publish", "build/my-agent.wasm", "--activate"]).expect(0);
     developer.run(project, &["policy", "set", "tenant", "policy.json"]).expect(0);
     let prompt = "Tell me about condor";
-    let decided = developer.run(project, &["decide", "-e", "production", "--prompt", prompt, "--json"]).expect(0).json();
+    let decided =
+        developer.run(project, &["decide", "-e", "production", "--prompt", prompt, "--json"]).expect(0).json();
     let plugin = &decided["plugins"][0];
     assert_eq!((&plugin["package"], &plugin["version"]), (&json!("acme/my-agent"), &json!("1.0.0")), "{decided}");
     assert_eq!(plugin["digest"], figures["digest"]);
@@ -136,7 +141,8 @@ fn rules_and_actions_are_made_tested_and_taken_in_every_language_that_offers_the
             let project = developer.new_project(language, world);
             let tested = developer.run(project, &["plugin", "test"]).expect(0);
             assert!(tested.stdout.contains("3 fixtures hold"), "{language} {world}: {tested:?}");
-            let inspected = developer.run(project, &["plugin", "inspect", "build/my-agent.wasm", "--json"]).expect(0).json();
+            let inspected =
+                developer.run(project, &["plugin", "inspect", "build/my-agent.wasm", "--json"]).expect(0).json();
             let kind = if *world == "rule" { "compliance-rule" } else { world };
             assert_eq!(inspected["kind"], kind, "{language}");
         }
@@ -250,17 +256,32 @@ fn answering(score: f64, code: &str) -> Value {
 #[test]
 fn a_fixture_that_does_not_hold_is_shown_with_what_was_expected_and_what_came() {
     let fixtures = [
-        ("1-holds.json", json!({ "name": "told", "settings": answering(3.0, "TOLD"), "expect": { "codes": ["TOLD"], "score_max": 3 } })),
+        (
+            "1-holds.json",
+            json!({ "name": "told", "settings": answering(3.0, "TOLD"), "expect": { "codes": ["TOLD"], "score_max": 3 } }),
+        ),
         (
             "2-fails.json",
             json!({ "name": "a <score> & \"more\"", "settings": answering(3.0, "TOLD"),
                 "expect": { "score_min": 4, "codes": ["OTHER"], "not_codes": ["TOLD"] } }),
         ),
-        ("3-traps.json", json!({ "name": "traps", "settings": { "do": "trap" }, "expect": { "failure": "unreachable" } })),
-        ("4-refuses.json", json!({ "name": "refuses", "settings": { "do": "fail-case" }, "expect": { "failure": "InvalidCase" } })),
+        (
+            "3-traps.json",
+            json!({ "name": "traps", "settings": { "do": "trap" }, "expect": { "failure": "unreachable" } }),
+        ),
+        (
+            "4-refuses.json",
+            json!({ "name": "refuses", "settings": { "do": "fail-case" }, "expect": { "failure": "InvalidCase" } }),
+        ),
         ("5-unknown.json", json!({ "name": "misspelt", "settings": { "do": "answer" }, "expect": { "scoremin": 4 } })),
-        ("6-schema.json", json!({ "name": "against the schema", "settings": { "do": "nothing" }, "expect": { "score_max": 10 } })),
-        ("7-verdict.json", json!({ "name": "of another kind", "settings": { "do": "answer" }, "expect": { "verdict": "block" } })),
+        (
+            "6-schema.json",
+            json!({ "name": "against the schema", "settings": { "do": "nothing" }, "expect": { "score_max": 10 } }),
+        ),
+        (
+            "7-verdict.json",
+            json!({ "name": "of another kind", "settings": { "do": "answer" }, "expect": { "verdict": "block" } }),
+        ),
         ("8-nothing.json", json!({ "name": "expects nothing", "settings": { "do": "answer" }, "expect": {} })),
     ];
     let folder = project(&guest("hostile"), &fixtures);
@@ -296,7 +317,10 @@ fn a_fixture_that_does_not_hold_is_shown_with_what_was_expected_and_what_came() 
     assert_eq!(junit.matches("<failure ").count(), 6);
     let report = assize_in(folder.path(), &["plugin", "test", "build/hostile.wasm", "--json"], &[]).expect(1).json();
     assert_eq!((&report["passed"], &report["failed"]), (&json!(2), &json!(6)));
-    assert_eq!(report["fixtures"][1]["mismatches"][0], json!({ "member": "score_min", "expected": "a score of at least 4", "got": "3 (TOLD)" }));
+    assert_eq!(
+        report["fixtures"][1]["mismatches"][0],
+        json!({ "member": "score_min", "expected": "a score of at least 4", "got": "3 (TOLD)" })
+    );
 }
 
 #[test]
@@ -316,7 +340,8 @@ fn a_watched_project_is_tested_again_when_a_fixture_changes() {
     command.args(["plugin", "test", "--no-build", "--watch", "--junit", "report.xml"]).current_dir(folder.path());
     let mut child = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let mut until = |part: &str| lines.find(|line| line.contains(part)).unwrap_or_else(|| panic!("it ended before {part:?}"));
+    let mut until =
+        |part: &str| lines.find(|line| line.contains(part)).unwrap_or_else(|| panic!("it ended before {part:?}"));
     until("1 fixtures hold");
     until("waiting for a change");
     let fails = json!({ "name": "told", "settings": answering(3.0, "TOLD"), "expect": { "codes": ["OTHER"] } });
@@ -336,19 +361,20 @@ fn a_watched_project_is_tested_again_when_a_fixture_changes() {
 
 #[test]
 fn a_package_that_no_host_would_take_is_refused_by_the_check_as_by_a_host() {
-    let told = json!({ "name": "told", "settings": answering(3.0, "TOLD"), "expect": { "codes": ["TOLD"] } });
-    let bytes = guest("hostile");
+    let told = json!({ "name": "nothing", "expect": { "score_max": 10 } });
+    let bytes = bundled("assize-technical-1.0.0");
     // It starts without fuel, and then can't even say whether it takes its settings.
-    let starved = repacked(&bytes, &manifest(&bytes).unwrap().replace("fuel = 20_000_000", "fuel = 1"));
+    let fuel = manifest(&bytes).unwrap().lines().find(|line| line.starts_with("fuel = ")).unwrap().to_owned();
+    let starved = repacked(&bytes, &manifest(&bytes).unwrap().replace(&fuel, "fuel = 1"));
     let folder = project(&starved, &[("told.json", told.clone())]);
-    let report = assize_in(folder.path(), &["plugin", "check", "build/hostile.wasm", "--json"], &[]).expect(1).json();
+    let report = assize_in(folder.path(), &["plugin", "check", "build/technical.wasm", "--json"], &[]).expect(1).json();
     assert_eq!(report["accepted"], false, "{report}");
     let refusal = report["refusal"].as_str().unwrap();
     assert!(refusal.contains("out of fuel"), "{refusal}");
     let server = Server::start(Setup::bare());
     let published = server.admin().publish(&starved);
     let answer = if published.status == 201 {
-        server.admin().post("/v1/plugins/test/hostile/1.0.0/activate", &json!({}))
+        server.admin().post("/v1/plugins/assize/technical/1.0.0/activate", &json!({}))
     } else {
         published
     };
@@ -357,8 +383,8 @@ fn a_package_that_no_host_would_take_is_refused_by_the_check_as_by_a_host() {
 
     // What can't be read isn't even tried.
     let cut = project(&bytes, &[("told.json", told)]);
-    fs::write(cut.path().join("build/hostile.wasm"), &bytes[..bytes.len() / 2]).unwrap();
-    let output = assize_in(cut.path(), &["plugin", "check", "build/hostile.wasm"], &[]).expect(1);
+    fs::write(cut.path().join("build/technical.wasm"), &bytes[..bytes.len() / 2]).unwrap();
+    let output = assize_in(cut.path(), &["plugin", "check", "build/technical.wasm"], &[]).expect(1);
     assert!(output.stderr.contains("damaged on its way or cut short"), "{output:?}");
 }
 
@@ -381,11 +407,16 @@ fn clocks_and_randomness_of_the_host_reach_no_plugin() {
     let report = assize_in(folder.path(), &["plugin", "check", "build/clock.wasm", "--json"], &[]).expect(0).json();
     assert_eq!((&report["accepted"], &report["replays"]), (&json!(true), &json!(true)), "{report}");
     let inspected = assize_in(folder.path(), &["plugin", "inspect", "build/clock.wasm"], &[]).expect(0).stdout;
-    for part in ["wasi:clocks/wall-clock@0.2", "virtual: stands at the time of the case", "virtual: derived from the case", "contract"] {
+    for part in [
+        "wasi:clocks/wall-clock@0.2",
+        "virtual: stands at the time of the case",
+        "virtual: derived from the case",
+        "contract",
+    ] {
         assert!(inspected.contains(part), "{part:?} isn't in:\n{inspected}");
     }
-    let nothing = assize_in(folder.path(), &["plugin", "inspect"].map(str::to_owned).iter().map(String::as_str)
-        .chain([bundled_file("assize-technical-1.0.0").to_str().unwrap()]).collect::<Vec<_>>().as_slice(), &[]).expect(0);
+    let technical = bundled_file("assize-technical-1.0.0");
+    let nothing = assize_in(folder.path(), &["plugin", "inspect", technical.to_str().unwrap()], &[]).expect(0);
     assert!(nothing.stdout.contains("imports nothing"), "{nothing:?}");
 }
 

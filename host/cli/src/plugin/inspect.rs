@@ -60,7 +60,8 @@ pub(super) fn show(package: &Package, json: bool) -> anyhow::Result<()> {
 
 /// The names of the settings that it takes.
 fn settings(schema: &Value) -> String {
-    let names = schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name.as_str());
+    let names =
+        schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name.as_str());
     let names = names.collect::<Vec<_>>().join(", ");
     if names.is_empty() && schema.get("additionalProperties") == Some(&Value::Bool(false)) {
         "none".to_owned()

@@ -73,6 +73,9 @@ fn read(kept: &Path) -> anyhow::Result<History> {
     serde_json::from_str(&text).with_context(wrong)
 }
 
+/// A figure's name, where it stands, how it is written, and what it is compared with.
+type Row<'a> = (&'a str, fn(&Figures) -> Option<f64>, &'a dyn Fn(f64) -> String, Option<&'a Figures>);
+
 fn show(package: &str, now: &Figures, before: Option<&Figures>, kept: &Path) -> anyhow::Result<()> {
     let language = now.language.as_deref().map(|language| format!(", {language}")).unwrap_or_default();
     output::line(format_args!("{package}@{}{language}, digest {}", now.version, now.digest))?;
@@ -85,7 +88,6 @@ fn show(package: &str, now: &Figures, before: Option<&Figures>, kept: &Path) -> 
     let count = |value: f64| format!("{value:.0}");
     // Fuel of another engine says nothing.
     let same_engine = before.filter(|before| before.engine == now.engine);
-    type Row<'a> = (&'a str, fn(&Figures) -> Option<f64>, &'a dyn Fn(f64) -> String, Option<&'a Figures>);
     let rows: [Row<'_>; 10] = [
         ("size", |figures| Some(figures.size as f64), &size, before),
         ("compile", |figures| Some(figures.compile_ms), &millis, before),
@@ -126,6 +128,9 @@ mod tests {
 
     #[test]
     fn a_change_is_a_share_of_what_was() {
-        assert_eq!((change(10.0, 15.0), change(10.0, 10.0), change(0.0, 1.0)), ("+50.0 %".into(), "=".into(), String::new()));
+        assert_eq!(
+            (change(10.0, 15.0), change(10.0, 10.0), change(0.0, 1.0)),
+            ("+50.0 %".into(), "=".into(), String::new())
+        );
     }
 }

@@ -142,12 +142,7 @@ fn report(subject: &Subject) -> anyhow::Result<Report> {
 }
 
 /// Asks everything twice, the second time in another order: what a call leaves behind, the next would find.
-fn twice(
-    stand: &Stand,
-    fixtures: &[Fixture],
-    name: &'static str,
-    report: &mut Report,
-) -> anyhow::Result<Vec<Run>> {
+fn twice(stand: &Stand, fixtures: &[Fixture], name: &'static str, report: &mut Report) -> anyhow::Result<Vec<Run>> {
     let ask = |fixture: &Fixture| Ok(stand.ask(fixture)?.run);
     let runs = fixtures.iter().map(ask).collect::<anyhow::Result<Vec<Run>>>()?;
     let mut again = fixtures.iter().rev().map(ask).collect::<anyhow::Result<Vec<Run>>>()?;
@@ -214,7 +209,7 @@ impl Room {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["plugin", "rehearse"]).arg(whole(&subject.file)?);
         command.arg("--fixtures").arg(whole(&subject.fixtures)?);
-        command.arg("--compiled").arg(&self.folder).arg("--key").arg(&self.key);
+        command.arg("--compiled").arg(&self.folder).arg("--compiled-key").arg(&self.key);
         command.env_clear().env("TZ", "Pacific/Kiritimati").env("LANG", "tr_TR.UTF-8").env("SEED", "elsewhere");
         command.current_dir(elsewhere.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("this program can't be started once more")?;
@@ -243,11 +238,18 @@ fn show(report: &Report) -> anyhow::Result<()> {
     }
     for Found { fixture, field, first, then, circumstance } in differences {
         let fixture = clean(fixture);
-        output::line(format_args!("\n{fixture}: {field} differs {circumstance}\n  first {}\n  then  {}", clean(first), clean(then)))?;
+        output::line(format_args!(
+            "\n{fixture}: {field} differs {circumstance}\n  first {}\n  then  {}",
+            clean(first),
+            clean(then)
+        ))?;
         if field == CLOCK {
-            output::line("  a replay may come to more: lower limits.fuel in the manifest, or do less, so that the clock never decides")?;
+            output::line(
+                "  a replay may come to more: lower limits.fuel in the manifest, or do less, so that the clock never decides",
+            )?;
         }
     }
-    let alike = if differences.is_empty() { "outputs, fuel, memory and lines are the same throughout" } else { "NOT alike" };
+    let alike =
+        if differences.is_empty() { "outputs, fuel, memory and lines are the same throughout" } else { "NOT alike" };
     output::line(format_args!("\n{fixtures} fixtures, {calls} calls: {alike}"))
 }

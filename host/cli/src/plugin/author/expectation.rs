@@ -76,7 +76,9 @@ impl Expectation {
             && self.not_codes.is_empty()
             && self.spans.is_empty();
         if nothing {
-            bail!("expect: it says nothing, so that any answer would do; write what should be answered, e.g. \"codes\": [\"WORD\"]");
+            bail!(
+                "expect: it says nothing, so that any answer would do; write what should be answered, e.g. \"codes\": [\"WORD\"]"
+            );
         }
         Ok(())
     }

@@ -171,7 +171,11 @@ fn read_risk(mut risk: Value) -> anyhow::Result<Risk> {
 }
 
 fn read_outcome(mut outcome: Value) -> anyhow::Result<Outcome> {
-    complete_risk(outcome.get_mut("risk").context("`risk` is missing: what the agents said, e.g. {\"score\": 5, \"confidence\": 1}")?)?;
+    complete_risk(
+        outcome
+            .get_mut("risk")
+            .context("`risk` is missing: what the agents said, e.g. {\"score\": 5, \"confidence\": 1}")?,
+    )?;
     default(&mut outcome, "judgments", json!([]));
     for judgment in items(&mut outcome, "judgments") {
         if let Some(ruling) = judgment.get_mut("ruling") {

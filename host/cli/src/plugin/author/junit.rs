@@ -23,7 +23,12 @@ fn xml(report: &Report) -> Result<String, std::fmt::Error> {
     let micros = |outcome: &super::test::Outcome| outcome.run.as_ref().map_or(0, |run| run.duration_us);
     let total: u64 = report.fixtures.iter().map(micros).sum();
     let suite = escaped(&format!("{}@{}", report.package, report.version));
-    let counts = format!("tests=\"{}\" failures=\"{}\" errors=\"0\" time=\"{:.6}\"", report.fixtures.len(), report.failed, seconds(total));
+    let counts = format!(
+        "tests=\"{}\" failures=\"{}\" errors=\"0\" time=\"{:.6}\"",
+        report.fixtures.len(),
+        report.failed,
+        seconds(total)
+    );
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     writeln!(xml, "<testsuites {counts}>\n  <testsuite name=\"{suite}\" {counts}>")?;
     for outcome in &report.fixtures {

@@ -15,7 +15,6 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail};
 use assize_registry::Kind;
 
-
 pub(crate) use self::rust::crate_name;
 use super::kit;
 use crate::output::Usage;
@@ -108,7 +107,8 @@ impl Place {
     /// Where a program is.
     pub(crate) fn program(&self, name: &str) -> Option<PathBuf> {
         let endings: &[&str] = if cfg!(windows) { &[".exe", ".cmd", ".bat", ""] } else { &[""] };
-        let candidates = self.path.iter().flat_map(|folder| endings.iter().map(move |end| folder.join(format!("{name}{end}"))));
+        let candidates =
+            self.path.iter().flat_map(|folder| endings.iter().map(move |end| folder.join(format!("{name}{end}"))));
         candidates.into_iter().find(|path| is_program(path))
     }
 
@@ -134,7 +134,8 @@ impl Place {
             return Ok(());
         }
         let names: Vec<_> = missing.iter().map(|tool| tool.name).collect();
-        let mut text = format!("a build in {} needs {}, which isn't here; install it:", language.title, names.join(", "));
+        let mut text =
+            format!("a build in {} needs {}, which isn't here; install it:", language.title, names.join(", "));
         let mut said: Vec<(&str, String)> = Vec::new();
         for command in missing.iter().flat_map(|tool| (tool.install)()) {
             if !said.contains(&command) {

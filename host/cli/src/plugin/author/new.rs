@@ -41,9 +41,10 @@ struct Made<'a> {
 }
 
 pub(crate) fn run(arguments: &Arguments, json: bool) -> anyhow::Result<Ended> {
-    let name: PackageName = arguments.name.parse().map_err(|error| {
-        Usage(format!("{error}; write namespace and name in lower case, e.g. acme/my-agent"))
-    })?;
+    let name = arguments
+        .name
+        .parse::<PackageName>()
+        .map_err(|error| Usage(format!("{error}; write namespace and name in lower case, e.g. acme/my-agent")))?;
     let language = Language::named(&arguments.lang)?;
     let kind = kind(&arguments.world)?;
     let Some(template) = kit::template(language, kind) else {
@@ -63,7 +64,14 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> anyhow::Result<Ended> {
     let missing = Place::new(&folder, language)?.require(language).err().map(|missing| missing.to_string());
     if json {
         let own = files.keys().map(String::as_str).filter(|file| !file.starts_with(kit::FOLDER)).collect();
-        output::json(&Made { name: name.as_str(), language: language.name, kind, folder: &folder, files: own, missing })?;
+        output::json(&Made {
+            name: name.as_str(),
+            language: language.name,
+            kind,
+            folder: &folder,
+            files: own,
+            missing,
+        })?;
         return Ok(Ended::Fine);
     }
     let shown = folder.display();
@@ -90,8 +98,7 @@ fn kind(world: &str) -> Result<Kind, Usage> {
 
 fn not_offered(language: &Language, kind: Kind) -> Usage {
     let kinds: Vec<_> = language.kinds().map(Kind::as_str).collect();
-    let others: Vec<_> =
-        Language::all().filter(|other| kit::offers(other, kind)).map(|other| other.name).collect();
+    let others: Vec<_> = Language::all().filter(|other| kit::offers(other, kind)).map(|other| other.name).collect();
     Usage(format!(
         "--world {kind}: the kit for {} offers {} alone; a {kind} is written in {}",
         language.title,

@@ -26,7 +26,8 @@ impl Stand {
         let manifest = &package.manifest;
         let (_, candidate) = assize_rehearing::unpublished(manifest, package.digest);
         // As a policy would bind it.
-        let binding = json!({ "name": "fixture", "plugin": manifest.name, "version": format!("={}", manifest.version) });
+        let binding =
+            json!({ "name": "fixture", "plugin": manifest.name, "version": format!("={}", manifest.version) });
         let binding = serde_json::from_value(binding)?;
         Ok(Self { runtime: runtime()?, plugin, candidate, binding })
     }
@@ -54,13 +55,13 @@ pub(crate) struct Arguments {
     #[arg(long)]
     compiled: PathBuf,
     #[arg(long)]
-    key: PathBuf,
+    compiled_key: PathBuf,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
     let bytes = std::fs::read(&arguments.package)?;
     let package = assize_registry::inspect(&bytes)?;
-    let compiled = kept(arguments.compiled.clone(), arguments.key.clone());
+    let compiled = kept(arguments.compiled.clone(), arguments.compiled_key.clone());
     let sandbox = Sandbox::new(SandboxConfig { compiled: Some(compiled), ..SandboxConfig::default() })?;
     let stand = Stand::new(&package, Arc::new(sandbox.load(&bytes)?))?;
     let fixtures = Fixture::all(&arguments.fixtures, package.kind)?;

@@ -102,7 +102,8 @@ fn report(subject: &Subject) -> anyhow::Result<Report> {
     let plugin = plugin.with_context(|| subject.file.display().to_string())?;
     let stand = Stand::new(package, Arc::new(plugin))?;
     let schema = SettingsSchema::compile(&package.manifest.settings_schema)?;
-    let outcomes = files.into_iter().map(|file| outcome(&stand, &schema, file, package)).collect::<anyhow::Result<Vec<_>>>()?;
+    let outcomes =
+        files.into_iter().map(|file| outcome(&stand, &schema, file, package)).collect::<anyhow::Result<Vec<_>>>()?;
     let failed = outcomes.iter().filter(|outcome| !outcome.holds).count();
     Ok(Report {
         package: package.manifest.name.to_string(),
@@ -129,7 +130,8 @@ fn outcome(
     if !fixture.expect.wants_failure()
         && let Err(refused) = schema.validate(&serde_json::from_str(fixture.settings.get())?)
     {
-        let (expected, got) = ("settings that the manifest's schema takes, as every policy's must".to_owned(), refused.to_string());
+        let (expected, got) =
+            ("settings that the manifest's schema takes, as every policy's must".to_owned(), refused.to_string());
         mismatches.push(Mismatch { member: "settings", expected, got });
     }
     let (file, holds) = (fixture.file_name(), mismatches.is_empty());
@@ -139,7 +141,13 @@ fn outcome(
 
 fn unreadable(file: &Path, error: &anyhow::Error) -> Outcome {
     let mismatch = Mismatch { member: "fixture", expected: "a fixture".to_owned(), got: format!("{error:#}") };
-    Outcome { file: name_of(file), name: "can't be read".to_owned(), holds: false, mismatches: vec![mismatch], run: None }
+    Outcome {
+        file: name_of(file),
+        name: "can't be read".to_owned(),
+        holds: false,
+        mismatches: vec![mismatch],
+        run: None,
+    }
 }
 
 fn said(run: Run) -> Said {

@@ -23,21 +23,21 @@ pub(crate) fn forever(
     written: Option<&Path>,
     mut act: impl FnMut() -> anyhow::Result<Ended>,
 ) -> anyhow::Result<Ended> {
-    let written = written.map(std::path::absolute).transpose()?;
-    // As the events name it.
-    let folder = folder.canonicalize().with_context(|| format!("{} can't be watched", folder.display()))?;
+    // As the events name them.
+    let written = written.map(real).transpose()?;
+    let folder = folder.canonicalize().with_context(|| format!("{} can't be followed", folder.display()))?;
     let (tell, told) = mpsc::channel();
     let mut watcher = notify::recommended_watcher(move |event| {
         // Nobody listens any more when the program ends.
         let _ = tell.send(event);
     })?;
-    let mut watched: Vec<PathBuf> = Vec::new();
+    let mut followed: Vec<PathBuf> = Vec::new();
     loop {
         // Before the build: what changes during it counts. Folders may be new.
         for (place, mode) in places(&folder)? {
-            if !watched.contains(&place) {
-                watcher.watch(&place, mode).with_context(|| format!("{} can't be watched", place.display()))?;
-                watched.push(place);
+            if !followed.contains(&place) {
+                watcher.watch(&place, mode).with_context(|| format!("{} can't be followed", place.display()))?;
+                followed.push(place);
             }
         }
         if let Err(error) = act() {
@@ -48,9 +48,16 @@ pub(crate) fn forever(
         }
         output::line(format_args!("\nwaiting for a change in {} (Ctrl-C ends it)", folder.display()))?;
         let changed = next_change(&folder, written.as_deref(), &told)?;
-        watched.retain(|place| place.is_dir());
+        followed.retain(|place| place.is_dir());
         output::line(format_args!("\n{changed} changed"))?;
     }
+}
+
+/// A file's path without links, whether or not it is there.
+fn real(file: &Path) -> std::io::Result<PathBuf> {
+    let whole = std::path::absolute(file)?;
+    let folder = whole.parent().and_then(|folder| folder.canonicalize().ok());
+    Ok(folder.zip(whole.file_name()).map_or_else(|| whole.clone(), |(folder, name)| folder.join(name)))
 }
 
 /// The folder itself, and those in it that are the project's.

@@ -18,7 +18,10 @@ fn knows(place: &Place, question: &str) -> bool {
 fn debian() -> Vec<(&'static str, String)> {
     vec![
         ("Debian", "apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32".to_owned()),
-        ("others", "clang 19 or later for wasm32-wasi, with wasi-libc below /usr; CC_WASM names the compiler".to_owned()),
+        (
+            "others",
+            "clang 19 or later for wasm32-wasi, with wasi-libc below /usr; CC_WASM names the compiler".to_owned(),
+        ),
     ]
 }
 

