@@ -100,7 +100,7 @@ fn not_offered(language: &Language, kind: Kind) -> Usage {
     let kinds: Vec<_> = language.kinds().map(Kind::as_str).collect();
     let others: Vec<_> = Language::all().filter(|other| kit::offers(other, kind)).map(|other| other.name).collect();
     Usage(format!(
-        "--world {kind}: the kit for {} offers {} alone; a {kind} is written in {}",
+        "--world {kind}: the kit for {} offers {} alone; {kind} is offered for {}",
         language.title,
         kinds.join(", "),
         others.join(", ")
