@@ -61,7 +61,7 @@ fn dist_folder() -> PathBuf {
     target_folder().join("dist")
 }
 
-fn target_folder() -> PathBuf {
+pub(crate) fn target_folder() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(3).expect("target/PROFILE/deps/TEST").to_owned()
 }

@@ -1,5 +1,6 @@
 //! The binary's commands that end by themselves.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
@@ -39,9 +40,26 @@ pub fn assize<A: AsRef<Path>>(arguments: &[A]) -> Output {
 
 /// Runs `assize` with these arguments and environment variables.
 pub fn assize_with<A: AsRef<Path>>(arguments: &[A], environment: &[(&str, &str)]) -> Output {
+    let mut command = command();
+    command.args(arguments.iter().map(AsRef::as_ref)).envs(environment.iter().copied());
+    finished(command)
+}
+
+/// Runs `assize` in a folder, with these environment variables.
+pub fn assize_in(folder: &Path, arguments: &[&str], environment: &[(&str, OsString)]) -> Output {
+    let mut command = command();
+    command.args(arguments).current_dir(folder).envs(environment.iter().map(|(name, value)| (name, value)));
+    finished(command)
+}
+
+/// `assize`, without what the environment says of servers.
+fn command() -> Command {
     let mut command = Command::new(binary());
-    command.args(arguments.iter().map(AsRef::as_ref)).env_remove("ASSIZE_SERVER").env_remove("ASSIZE_KEY");
-    command.envs(compiled()).envs(environment.iter().copied());
+    command.env_remove("ASSIZE_SERVER").env_remove("ASSIZE_KEY").envs(compiled());
+    command
+}
+
+fn finished(mut command: Command) -> Output {
     let output = command.output().unwrap();
     Output {
         code: output.status.code().unwrap_or(-1),

@@ -144,15 +144,16 @@ impl Guest {
     }
 }
 
-/// The files of a folder, in a fixed order, without what builds leave in it.
+/// The files of a folder, in a fixed order, without what builds leave in it, and what no guest is made of: templates and pages.
 fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("{} can't be read", folder.display()))? {
         let entry = entry?;
         let name = entry.file_name();
+        let template = name.to_string_lossy().starts_with("template");
         if entry.file_type()?.is_file() {
-            found.push(entry.path());
-        } else if !["build", "__pycache__", "node_modules"].iter().any(|left| name == *left) {
+            found.extend(Some(entry.path()).filter(|file| file.extension().is_none_or(|end| end != "md")));
+        } else if !template && !["build", "__pycache__", "node_modules"].iter().any(|left| name == *left) {
             found.extend(files(&entry.path())?);
         }
     }

@@ -77,6 +77,21 @@ pub(crate) fn sandbox(data: Option<&Path>) -> anyhow::Result<Sandbox> {
     Ok(Sandbox::new(SandboxConfig { compiled, ..SandboxConfig::default() })?)
 }
 
+/// A sandbox for a plugin's author, which keeps what it compiled in `folder`, where that is asked for.
+pub(crate) fn for_author(folder: Option<&Path>) -> anyhow::Result<Sandbox> {
+    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = named("ASSIZE_COMPILED").or_else(|| folder.map(Path::to_owned));
+    let key = named("ASSIZE_COMPILED_KEY").or_else(default_key);
+    let compiled = folder.zip(key).map(|(folder, key)| {
+        let private = std::env::temp_dir();
+        CompiledConfig { folder, key, private, max_bytes: AUTHOR_BYTES, read_only: false }
+    });
+    Ok(Sandbox::new(SandboxConfig { compiled, ..SandboxConfig::default() })?)
+}
+
+/// Half a dozen builds of a plugin in Python.
+const AUTHOR_BYTES: u64 = 256 << 20;
+
 /// `assize compile`: what the server has done in a process of its own.
 pub(crate) fn run() -> anyhow::Result<Ended> {
     let mut component = Vec::new();

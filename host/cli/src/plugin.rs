@@ -1,5 +1,7 @@
 //! `assize plugin …`: packages, from a compiler's output to the registry of a server.
 
+mod author;
+mod inspect;
 mod life;
 mod signing;
 
@@ -8,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use assize_ledger::Timestamp;
-use assize_registry::Package;
 use serde::Deserialize;
 
 use self::life::Life;
@@ -18,6 +19,8 @@ use crate::output::{self, Ended, bytes, clean, short};
 /// Make, look into, publish and list packages.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    #[command(flatten)]
+    Author(author::Author),
     /// Make a package of a core module or component, and its manifest
     Pack {
         /// The .wasm file that the compiler wrote
@@ -29,7 +32,7 @@ pub(crate) enum Command {
         #[arg(long, short, value_name = "FILE")]
         output: PathBuf,
     },
-    /// Show what a package says of itself and asks for
+    /// Show what a package says of itself, what it asks of its host, and why none of that is dangerous
     Inspect {
         /// The package
         file: PathBuf,
@@ -174,9 +177,12 @@ fn shown(report: &assize_rehearing::simulation::Report, json: bool) -> anyhow::R
 /// Carries out one of them.
 pub(crate) fn run(command: Command, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
     match command {
+        Command::Author(author) => author.run(json),
         Command::Pack { module, manifest, output } => pack(&module, &manifest, &output, json),
         Command::Inspect { file } => {
-            show(&inspect(&fs::read(&file).with_context(|| format!("{} can't be read", file.display()))?)?, json)
+            let bytes = fs::read(&file).with_context(|| format!("{} can't be read", file.display()))?;
+            inspect::show(&assize_registry::inspect(&bytes)?, json)?;
+            Ok(Ended::Fine)
         }
         Command::Publish { files, activate, allow_overlap, tried, dry_run } => {
             if let Some(days) = tried {
@@ -205,61 +211,12 @@ fn pack(module: &Path, manifest: &Path, output: &Path, json: bool) -> anyhow::Re
     let text = fs::read_to_string(manifest).with_context(|| format!("{} can't be read", manifest.display()))?;
     let package = assize_registry::pack(&bytes, &text).with_context(|| module.display().to_string())?;
     // Nothing is written that a host wouldn't take.
-    let inspected = inspect(&package).with_context(|| module.display().to_string())?;
+    let inspected = assize_registry::inspect(&package).with_context(|| module.display().to_string())?;
     fs::write(output, &package).with_context(|| format!("{} can't be written", output.display()))?;
-    show(&inspected, json)?;
+    inspect::show(&inspected, json)?;
     if !json {
         output::line(format_args!("\nWritten to {}. Next: assize plugin publish {0} --activate", output.display()))?;
     }
-    Ok(Ended::Fine)
-}
-
-fn inspect(package: &[u8]) -> anyhow::Result<Package> {
-    Ok(assize_registry::inspect(package)?)
-}
-
-fn show(package: &Package, json: bool) -> anyhow::Result<Ended> {
-    if json {
-        output::json(package)?;
-        return Ok(Ended::Fine);
-    }
-    let manifest = &package.manifest;
-    let everywhere = |list: &[String]| if list.is_empty() { "all".to_owned() } else { clean(&list.join(", ")) };
-    let scope = &manifest.scope;
-    let imports = package.imports.iter().map(|import| format!("{} ({})", import.name, import.why)).collect::<Vec<_>>();
-    let may = manifest.may.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
-    let mut table = output::list();
-    let rows = [
-        ("package", format!("{}@{}", manifest.name, manifest.version)),
-        ("digest", package.digest.to_string()),
-        ("title", clean(&manifest.title)),
-        ("description", clean(&manifest.description)),
-        ("kind", package.kind.to_string()),
-        ("contract", package.contract.to_string()),
-        ("size", bytes(package.size)),
-        ("in force", manifest.effective.to_string()),
-        ("jurisdictions", everywhere(&scope.jurisdictions)),
-        ("sectors", everywhere(&scope.sectors)),
-        ("kinds of case", everywhere(&scope.kinds)),
-        (
-            "references",
-            clean(&manifest.references.iter().map(|norm| norm.title.as_str()).collect::<Vec<_>>().join("; ")),
-        ),
-        ("authors", clean(&manifest.authors.join(", "))),
-        ("licence", clean(&manifest.license)),
-        ("limits", format!("fuel {}, memory {}", manifest.limits.fuel, bytes(manifest.limits.memory_bytes))),
-        ("may plan", may),
-        ("imports", if imports.is_empty() { "nothing".to_owned() } else { clean(&imports.join(", ")) }),
-        ("exports", clean(&package.exports.join(", "))),
-        ("parts", format!("{} core modules, {} functions", package.core_modules, package.functions)),
-        ("memory at start", bytes(package.memory_bytes)),
-    ];
-    for (name, value) in rows {
-        if !value.is_empty() {
-            table.add_row([name.to_owned(), value]);
-        }
-    }
-    output::print(&table, "")?;
     Ok(Ended::Fine)
 }
 

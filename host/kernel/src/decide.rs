@@ -1,5 +1,7 @@
 //! The one function that judges.
 
+mod alone;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +18,8 @@ use crate::run::{Run, Skipped, WhySkipped};
 use crate::snapshot::{Bound, Candidate, Snapshot};
 use crate::trial;
 use crate::{Environment, UnknownEnvironment};
+
+pub use self::alone::{Beside, Heard, ask_alone};
 
 /// A finding, and who made it.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -149,6 +153,16 @@ impl Seat<'_> {
             memory_bytes: own.memory_bytes.min(most.memory_bytes),
             ..Limits::default()
         }
+    }
+
+    /// What an action planned. To plan what its manifest doesn't list is a failure.
+    fn planned(&self, call: Call<Vec<Effect>>) -> (Run, Vec<PlannedEffect>) {
+        let (mut run, effects) = Run::of(self.bound, self.candidate, self.plugin.contract(), self.counted, call);
+        let planned = allowed(self, &effects.unwrap_or_default()).unwrap_or_else(|beyond| {
+            run.overstepped(beyond);
+            Vec::new()
+        });
+        (run, planned)
     }
 }
 
@@ -324,20 +338,15 @@ impl<'a> Bench<'a> {
             }
             let limits = seat.limits();
             let call = seat.plugin.plan(seat.settings, self.input.subject(), outcome, &limits).await;
-            let (mut run, effects) = Run::of(seat.bound, seat.candidate, seat.plugin.contract(), seat.counted, call);
-            match allowed(&seat, &effects.unwrap_or_default()) {
-                Ok(effects) if !run.status.is_failure() => {
-                    if seat.counts() {
-                        planned.extend(effects);
-                    }
-                    self.runs.push(run);
-                }
-                Ok(_) => self.fail(seat.bound, run),
-                Err(beyond) => {
-                    run.overstepped(beyond);
-                    self.fail(seat.bound, run);
-                }
+            let (run, effects) = seat.planned(call);
+            if run.status.is_failure() {
+                self.fail(seat.bound, run);
+                continue;
             }
+            if seat.counts() {
+                planned.extend(effects);
+            }
+            self.runs.push(run);
         }
         planned
     }

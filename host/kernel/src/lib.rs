@@ -31,7 +31,7 @@ pub use binding::{Binding, BindingError};
 pub use changes::{Changes, ChangesError};
 pub use contrast::{Consequence, Contrast, Factor, Told, contrast};
 pub use cross::{Aspect, Side, cross};
-pub use decide::{Judged, NamedFinding, decide};
+pub use decide::{Beside, Heard, Judged, NamedFinding, ask_alone, decide};
 pub use environment::{Environment, UnknownEnvironment};
 pub use explain::{
     Applied, Deciding, Explanation, Failed, KillSwitch, Met, NotApplied, OnTrial, Passage, Point, ScoreAccount,
@@ -45,7 +45,7 @@ pub use policy::{FailurePolicy, Policy, PolicyError, Thresholds};
 pub use record::{
     Clocks, Identity, Occasion, Outcome, PlannedEffect, PolicyRecord, ReEvaluates, Record, RiskRecord, UnknownOccasion,
 };
-pub use replay::{Comparison, Difference, OutputPair, compare};
+pub use replay::{Comparison, Difference, OutputPair, compare, differing};
 pub use risk::{Scorecard, Share, Tally, Weighed, counted, tally, weigh};
 pub use run::{Run, RunStatus, Skipped, WhySkipped};
 pub use snapshot::{Bound, Candidate, Snapshot, SnapshotError};

@@ -84,6 +84,13 @@ pub fn compare(recorded: &Record, again: &Judged, engine: &EngineId) -> Comparis
     Comparison { identical: differences.is_empty(), differences, outputs, aborted, fuel_compared }
 }
 
+/// What differs between two runs of one plugin on the same question, by the same engine.
+pub fn differing(then: &Run, now: &Run) -> Vec<Difference> {
+    let mut found = Findings::default();
+    found.run(then, now, true);
+    found.differences
+}
+
 /// What differs so far. Names and texts are made only where something does: of a million decisions hardly any.
 #[derive(Default)]
 struct Findings {

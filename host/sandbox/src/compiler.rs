@@ -21,7 +21,7 @@ const ARGUMENT: &str = "compile";
 /// Compiles a component to native code, for a host of the same build on this machine: what the program does that
 /// [`crate::SandboxConfig::compiler`] names.
 pub fn compile(component: &[u8]) -> Result<Vec<u8>, LoadError> {
-    engine(1).and_then(|engine| engine.precompile_component(component)).map_err(LoadError::Compile)
+    engine(1, true).and_then(|engine| engine.precompile_component(component)).map_err(LoadError::Compile)
 }
 
 impl Inner {

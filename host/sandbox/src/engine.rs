@@ -23,6 +23,9 @@ const WASMTIME_VERSION: &str = env!("ASSIZE_WASMTIME_VERSION");
 pub struct SandboxConfig {
     /// Calls that may run at once. Each holds a slot of the pool; further calls wait in order.
     pub slots: u32,
+    /// Instances come from a pool that is set up once. Else each is made on demand, which is slower: for finding out that
+    /// it makes no other difference.
+    pub pooled: bool,
     /// Where compiled components are kept; none: each is compiled when it is loaded.
     pub compiled: Option<CompiledConfig>,
     /// The program that compiles in a process of its own, see [`crate::compile`]; none: this process compiles.
@@ -31,7 +34,7 @@ pub struct SandboxConfig {
 
 impl Default for SandboxConfig {
     fn default() -> Self {
-        Self { slots: 64, compiled: None, compiler: None }
+        Self { slots: 64, pooled: true, compiled: None, compiler: None }
     }
 }
 
@@ -74,7 +77,7 @@ impl Sandbox {
     /// Sets up engine and pool.
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
         let slots = config.slots.max(1);
-        let engine = engine(slots)?;
+        let engine = engine(slots, config.pooled)?;
         let mut linker = Linker::new(&engine);
         virtual_wasi::link(&mut linker)?;
         since_v1_0_0::link(&mut linker)?;
@@ -145,7 +148,12 @@ fn config_digest() -> Digest {
 const MAX_WASM_STACK: usize = 512 << 10;
 
 /// The engine that compiles and runs all plugins.
-pub(crate) fn engine(slots: u32) -> wasmtime::Result<Engine> {
+pub(crate) fn engine(slots: u32, pooled: bool) -> wasmtime::Result<Engine> {
+    if !pooled {
+        let mut config = common_config();
+        config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+        return Engine::new(&config);
+    }
     // Keeping memory resident pays off only where the kernel can say which pages were touched (Linux 6.7):
     // measured 30 → 17 µs a call with the scan, and 30 → 45 µs without.
     Engine::new(&engine_config(slots, Enabled::Yes)).or_else(|error| {
@@ -191,6 +199,13 @@ fn engine_config(slots: u32, pagemap_scan: Enabled) -> Config {
         // Dropping an instance: 9 → 1.4 µs.
         .decommit_batch_size(16)
         .pagemap_scan(pagemap_scan);
+    let mut config = common_config();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// Everything but where instances come from.
+fn common_config() -> Config {
     let mut config = Config::new();
     config
         .wasm_features(WasmFeatures::all(), false)
@@ -206,8 +221,7 @@ fn engine_config(slots: u32, pagemap_scan: Enabled) -> Config {
         .parallel_compilation(true)
         // For backtraces that nobody reads: a tenth of the code's size, and pages that registering them would touch.
         .generate_address_map(false)
-        .native_unwind_info(cfg!(windows))
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        .native_unwind_info(cfg!(windows));
     config
 }
 

@@ -31,4 +31,4 @@ pub use compiled::{CompiledConfig, CompiledCounts};
 pub use compiler::compile;
 pub use engine::{EngineId, Sandbox, SandboxConfig, SandboxError};
 pub use limits::Limits;
-pub use plugin::{LoadError, Plugin, Settings, Subject};
+pub use plugin::{Held, LoadError, Plugin, Settings, Subject};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use assize_ledger::{Digest, Timestamp};
 use serde_json::value::to_raw_value;
 use tokio::sync::OwnedSemaphorePermit;
-use wasmtime::component::Component;
+use wasmtime::component::{Component, Instance};
 use wasmtime::{Engine, Store, Trap};
 
 use crate::call::{Answer, Call, CallError, Output};
@@ -216,19 +216,28 @@ impl Plugin {
     /// What is asked of a plugin that somebody publishes: that an instance starts within its limits, and that what it exports
     /// has the contract's types.
     pub async fn probe(&self, limits: &Limits) -> Result<(), LoadError> {
-        let mut run = match self.begin::<()>(None, limits).await {
-            Ok(run) => run,
-            Err(refused) => return refused.result.map_err(LoadError::Start),
-        };
-        let started = match v1::start(&self.exports, &mut run.store).await {
-            Ok(started) => started,
-            Err(error) => return run.end::<()>(Err(error)).result.map_err(LoadError::Start),
-        };
+        let (mut run, started) = self.start(limits).await?;
         match self.since {
             Since::V1_0_0 => v1::fits::<v1::OwnFailure>(self.kind, &self.exports, &mut run.store, started),
             Since::V1_1_0 => v1::fits::<v1_1::Failure>(self.kind, &self.exports, &mut run.store, started),
         }
         .map_err(LoadError::Contract)
+    }
+
+    /// Starts an instance and holds it, without calling anything: to find out what one takes.
+    pub async fn hold(&self, limits: &Limits) -> Result<Held, LoadError> {
+        self.start(limits).await.map(|(run, _)| Held { _run: run })
+    }
+
+    async fn start(&self, limits: &Limits) -> Result<(Run, Instance), LoadError> {
+        let mut run = match self.begin::<()>(None, limits).await {
+            Ok(run) => run,
+            Err(refused) => return Err(refused.result.err().map_or_else(nothing_began, LoadError::Start)),
+        };
+        match v1::start(&self.exports, &mut run.store).await {
+            Ok(started) => Ok((run, started)),
+            Err(error) => Err(run.end::<()>(Err(error)).result.err().map_or_else(nothing_began, LoadError::Start)),
+        }
     }
 
     /// Asks the plugin whether it can work with these settings.
@@ -330,6 +339,16 @@ impl Plugin {
             Err(error) => Err(Call::host_error(format!("{error:#}"))),
         }
     }
+}
+
+/// A call that came to nothing has its error with it; should it not, it is the host's fault all the same.
+fn nothing_began() -> LoadError {
+    LoadError::Start(CallError::Host("an instance neither started nor failed".into()))
+}
+
+/// An instance that was started, and ends when this is dropped.
+pub struct Held {
+    _run: Run,
 }
 
 /// Fuel between two yields to other calls on the same thread: about 30 µs. A call that computes for long holds up its

@@ -10,6 +10,7 @@ mod config;
 mod door;
 mod export;
 mod eyes;
+mod fitness;
 mod health;
 mod identity;
 mod keys;
@@ -34,6 +35,7 @@ mod view;
 mod witness;
 
 pub use config::{Config, LogKey};
+pub use fitness::{Unfit, fit};
 pub use outside::{Anchor, Authority, Outside, Witness};
 pub use server::{Server, StartError};
 pub use signer::{Schedule, SignError};

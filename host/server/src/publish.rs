@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use assize_ledger::Timestamp;
 use assize_registry::{Package, inspect};
-use assize_sandbox::{Limits, LoadError, Plugin};
+use assize_sandbox::{LoadError, Plugin};
 use assize_store::{Change, ChangeDraft, Outcome};
 use bytes::Bytes;
 
 use crate::app::App;
+use crate::fitness::started;
 use crate::identity::Caller;
 use crate::pipeline::details;
 use crate::problem::Problem;
@@ -48,10 +49,10 @@ pub(crate) async fn publish(
     };
     let signed_by: Vec<String> = key.into_iter().collect();
     signing::may_publish(app, &app.world.load(), owner.as_deref(), &manifest, &signed_by).await?;
-    let plugin = compile(app, &bytes).await?;
-    let own = manifest.limits;
-    let limits = Limits { fuel: own.fuel, memory_bytes: own.memory_bytes, ..Limits::default() };
-    plugin.probe(&limits).await.map_err(|error| Problem::invalid("component", error))?;
+    let plugin = {
+        let _compiling = app.compiling.lock().await;
+        started(&app.sandbox, &manifest, &bytes, app.config.compile_timeout).await.map_err(refused)?
+    };
     // Compiling may have taken seconds: the order of changes begins here.
     let changing = app.changing.lock().await;
     let now = Timestamp::now();
@@ -110,11 +111,14 @@ pub(crate) async fn examine(bytes: Arc<[u8]>) -> Result<Package, Problem> {
 /// Compiles off the serving path, one component at a time and bounded in time.
 pub(crate) async fn compile(app: &App, bytes: &Arc<[u8]>) -> Result<Plugin, Problem> {
     let _compiling = app.compiling.lock().await;
-    let loaded = app.sandbox.load_bounded(Arc::clone(bytes), app.config.compile_timeout).await;
-    loaded.map_err(|error| match error {
+    app.sandbox.load_bounded(Arc::clone(bytes), app.config.compile_timeout).await.map_err(refused)
+}
+
+fn refused(error: LoadError) -> Problem {
+    match error {
         LoadError::Thread(_) => Problem::busy(error),
         _ => Problem::invalid("component", error),
-    })
+    }
 }
 
 /// A change, with the key that made it.

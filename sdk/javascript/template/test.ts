@@ -2,6 +2,6 @@ import { test } from "node:test";
 
 import { check } from "@assize/sdk/testing";
 
-import { assessor } from "./app.ts";
+import { {{export}} } from "./app.ts";
 
-test("fixtures hold", () => check(assessor, "fixtures"));
+test("fixtures hold", () => check({{export}}, "fixtures"));

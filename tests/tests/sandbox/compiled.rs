@@ -51,7 +51,7 @@ impl Place {
 }
 
 fn host(compiled: CompiledConfig) -> Sandbox {
-    Sandbox::new(SandboxConfig { slots: 4, compiled: Some(compiled), compiler: None }).unwrap()
+    Sandbox::new(SandboxConfig { slots: 4, compiled: Some(compiled), ..SandboxConfig::default() }).unwrap()
 }
 
 fn counts(sandbox: &Sandbox) -> CompiledCounts {
@@ -97,7 +97,12 @@ fn what_was_kept_answers_as_what_was_just_compiled() {
 #[test]
 fn a_process_of_its_own_compiles_the_same() {
     let (place, (component, freshly)) = (Place::new(), hostile());
-    let config = SandboxConfig { slots: 4, compiled: Some(place.config()), compiler: Some(binary()) };
+    let config = SandboxConfig {
+        slots: 4,
+        compiled: Some(place.config()),
+        compiler: Some(binary()),
+        ..SandboxConfig::default()
+    };
     let beside = Sandbox::new(config).unwrap();
     assert_eq!(traces(&beside.load(&component).unwrap()), freshly);
     assert_eq!(traces(&place.host().load_kept(Digest::of(&component)).unwrap().unwrap()), freshly);
@@ -115,7 +120,7 @@ fn a_process_of_its_own_compiles_the_same() {
 fn a_program_that_is_no_compiler_is_no_reason_not_to_compile() {
     let (component, freshly) = hostile();
     let compiler = Some(PathBuf::from("/nowhere/assize"));
-    let sandbox = Sandbox::new(SandboxConfig { slots: 4, compiled: None, compiler }).unwrap();
+    let sandbox = Sandbox::new(SandboxConfig { slots: 4, compiler, ..SandboxConfig::default() }).unwrap();
     assert_eq!(traces(&sandbox.load(&component).unwrap()), freshly);
 }
 
