@@ -1,7 +1,8 @@
 //! The binary's commands that end by themselves.
 
+use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -39,10 +40,19 @@ pub fn assize<A: AsRef<Path>>(arguments: &[A]) -> Output {
 
 /// Runs `assize` with these arguments and environment variables.
 pub fn assize_with<A: AsRef<Path>>(arguments: &[A], environment: &[(&str, &str)]) -> Output {
+    assize_given(arguments, environment, "")
+}
+
+/// Runs `assize` with these arguments, environment variables and standard input.
+pub fn assize_given<A: AsRef<Path>>(arguments: &[A], environment: &[(&str, &str)], input: &str) -> Output {
     let mut command = Command::new(binary());
     command.args(arguments.iter().map(AsRef::as_ref)).env_remove("ASSIZE_SERVER").env_remove("ASSIZE_KEY");
     command.envs(compiled()).envs(environment.iter().copied());
-    let output = command.output().unwrap();
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // It may end without reading all of it.
+    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+    let output = child.wait_with_output().unwrap();
     Output {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),
