@@ -97,17 +97,16 @@ pub fn verify_signature(
 fn over(note: &[u8], name: &PackageName, version: &Version, digest: Digest) -> Result<Note, SignatureError> {
     let note = Note::parse(note)?;
     let expected = statement(name, version, digest);
-    if note.text() == expected { Ok(note) } else { Err(SignatureError::Other { found: note.text().to_owned(), expected }) }
+    if note.text() == expected {
+        Ok(note)
+    } else {
+        Err(SignatureError::Other { found: note.text().to_owned(), expected })
+    }
 }
 
 /// Each signature of a note over this package, as a note of its own: a file may carry those of several keys. Which of
 /// them hold is for whoever knows the keys.
-pub fn apart(
-    note: &[u8],
-    name: &PackageName,
-    version: &Version,
-    digest: Digest,
-) -> Result<Vec<Note>, SignatureError> {
+pub fn apart(note: &[u8], name: &PackageName, version: &Version, digest: Digest) -> Result<Vec<Note>, SignatureError> {
     let note = over(note, name, version, digest)?;
     let alone = |signature: &NoteSignature| {
         let mut one = Note::new(note.text())?;

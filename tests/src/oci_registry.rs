@@ -44,7 +44,10 @@ impl OciRegistry {
     /// Starts one; none, and a line that says so, where it isn't installed. In CI that is a failure.
     pub fn start(setup: &RegistrySetup) -> Option<Self> {
         if Command::new("docker-registry").arg("--version").stdout(Stdio::null()).status().is_err() {
-            assert!(std::env::var_os("CI").is_none(), "docker-registry isn't installed: apt-get install docker-registry");
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "docker-registry isn't installed: apt-get install docker-registry"
+            );
             println!("skipped: docker-registry isn't installed (apt-get install docker-registry)");
             return None;
         }

@@ -61,12 +61,7 @@ struct Signed {
 }
 
 /// Adds this key's signature over a manifest to those that are there. Gives them back as they are where it's among them.
-pub(crate) fn sign(
-    earlier: Option<Image>,
-    key: &PrivateKey,
-    place: &str,
-    subject: Sha256,
-) -> Result<Image, OciError> {
+pub(crate) fn sign(earlier: Option<Image>, key: &PrivateKey, place: &str, subject: Sha256) -> Result<Image, OciError> {
     if let Some(earlier) = &earlier
         && verify(Some(earlier), &key.public(), subject).is_ok_and(|named| named == place)
     {
@@ -106,7 +101,9 @@ pub(crate) fn sign(
 
 /// Whether one of the signatures is this key's over this manifest: what the payload calls the place.
 pub(crate) fn verify(signed: Option<&Image>, key: &PublicKey, subject: Sha256) -> Result<String, String> {
-    let Some(image) = signed else { return Err("there is none; push with --cosign-key, or sign with cosign".to_owned()) };
+    let Some(image) = signed else {
+        return Err("there is none; push with --cosign-key, or sign with cosign".to_owned());
+    };
     let mut over = Vec::new();
     let payloads = image.blobs.iter().filter(|layer| layer.descriptor.media_type == PAYLOAD);
     let mut count = 0_usize;

@@ -124,7 +124,9 @@ pub enum OciError {
         what: String,
     },
     /// A file of artifacts isn't one.
-    #[error("{file} isn't a set of packages: {why}; give a file that `assize plugin save` wrote, and copy it again if it was cut")]
+    #[error(
+        "{file} isn't a set of packages: {why}; give a file that `assize plugin save` wrote, and copy it again if it was cut"
+    )]
     Layout {
         /// The file.
         file: String,

@@ -22,7 +22,9 @@ pub struct Reference {
 
 /// The text names no artifact.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} isn't an OCI reference: {why}; write HOST[:PORT]/REPOSITORY[:TAG][@sha256:DIGEST], e.g. registry.example/acme/refunds:1.0.0")]
+#[error(
+    "{text:?} isn't an OCI reference: {why}; write HOST[:PORT]/REPOSITORY[:TAG][@sha256:DIGEST], e.g. registry.example/acme/refunds:1.0.0"
+)]
 pub struct ParseReferenceError {
     text: String,
     why: String,
@@ -161,16 +163,34 @@ mod tests {
             assert_eq!(text.parse::<Reference>().unwrap().to_string(), text);
         }
         let read: Reference = "localhost:5000/a/b:1".parse().unwrap();
-        assert_eq!((read.host.as_str(), read.repository.as_str(), read.tag.as_deref()), ("localhost:5000", "a/b", Some("1")));
+        assert_eq!(
+            (read.host.as_str(), read.repository.as_str(), read.tag.as_deref()),
+            ("localhost:5000", "a/b", Some("1"))
+        );
     }
 
     #[test]
     fn what_names_nothing_is_refused_with_the_form() {
         let upper = format!("r.example/a@sha256:{}", "A".repeat(64));
         for text in [
-            "", "refunds", "acme/refunds:1.0.0", "r.example/", "r.example/a:", "r.example/a:-x", "r.example/A", "r.example//a",
-            "r.example/a@sha256:12", "r.example/a@md5:aa", "r.example:0/a", "r.example:99999/a", "r.example/../a", "user@r.example/a",
-            "https://r.example/a", "r.example/a b", "r.example/a?x", upper.as_str(),
+            "",
+            "refunds",
+            "acme/refunds:1.0.0",
+            "r.example/",
+            "r.example/a:",
+            "r.example/a:-x",
+            "r.example/A",
+            "r.example//a",
+            "r.example/a@sha256:12",
+            "r.example/a@md5:aa",
+            "r.example:0/a",
+            "r.example:99999/a",
+            "r.example/../a",
+            "user@r.example/a",
+            "https://r.example/a",
+            "r.example/a b",
+            "r.example/a?x",
+            upper.as_str(),
         ] {
             let error = text.parse::<Reference>().unwrap_err().to_string();
             assert!(error.contains("HOST[:PORT]/REPOSITORY"), "{text}: {error}");
@@ -180,8 +200,15 @@ mod tests {
     #[test]
     fn loopback_is_this_machine() {
         for (host, expected) in [
-            ("localhost", true), ("localhost:5000", true), ("127.0.0.1:5000", true), ("127.1.2.3", true), ("[::1]:5000", true),
-            ("registry.example", false), ("10.0.0.1:5000", false), ("localhost.example:5000", false), ("127.0.0.1.example", false),
+            ("localhost", true),
+            ("localhost:5000", true),
+            ("127.0.0.1:5000", true),
+            ("127.1.2.3", true),
+            ("[::1]:5000", true),
+            ("registry.example", false),
+            ("10.0.0.1:5000", false),
+            ("localhost.example:5000", false),
+            ("127.0.0.1.example", false),
         ] {
             let reference: Reference = format!("{host}/a").parse().unwrap();
             assert_eq!(reference.is_loopback(), expected, "{host}");

@@ -179,7 +179,10 @@ impl Contents for Repository {
     fn read_blob(&self, descriptor: &Descriptor, limit: u64) -> Result<Vec<u8>, OciError> {
         let answer = self.http.send(&Request::new(Method::GET, self.path(&format!("blobs/{}", descriptor.digest))))?;
         if answer.status() == StatusCode::NOT_FOUND {
-            let why = format!("its manifest names {}, which the registry doesn't have: have it pushed again", descriptor.digest);
+            let why = format!(
+                "its manifest names {}, which the registry doesn't have: have it pushed again",
+                descriptor.digest
+            );
             return Err(OciError::NotFound { which: self.place(), why });
         }
         let answer = self.http.expect(answer, &[StatusCode::OK])?;

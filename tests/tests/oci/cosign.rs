@@ -45,7 +45,9 @@ fn a_signature_at_push_is_verified_at_pull_and_by_openssl() {
         let pushed = room.run(&push).expect(0).json();
         let pinned = pushed[0]["reference"].as_str().unwrap();
         let (out, out_of_stranger) = (room.path(&format!("{version}.out")), room.path("never.wasm"));
-        let pull = |key: &str, out: &str| room.run(&["plugin", "pull", pinned, "--plain-http", "--cosign-key", key, "-o", out]);
+        let pull = |key: &str, out: &str| {
+            room.run(&["plugin", "pull", pinned, "--plain-http", "--cosign-key", key, "-o", out])
+        };
         let pulled = pull(&public, &out).expect(0);
         assert!(pulled.stdout.contains(&format!("signed by the key, as {to}")), "{}", pulled.stdout);
         assert!(fs::read(&out).unwrap() == bytes);
@@ -72,7 +74,9 @@ fn a_signature_at_push_is_verified_at_pull_and_by_openssl() {
             openssl(&["dgst", "-sha256", "-verify", &public, "-signature", &signature, &payload])
         } else {
             let input = ["-rawin", "-in", &payload];
-            openssl(&[&["pkeyutl", "-verify", "-pubin", "-inkey", &public, "-sigfile", &signature], &input[..]].concat())
+            openssl(
+                &[&["pkeyutl", "-verify", "-pubin", "-inkey", &public, "-sigfile", &signature], &input[..]].concat(),
+            )
         };
         assert!(String::from_utf8(said).unwrap().contains("Verified"), "openssl says so");
 
@@ -106,10 +110,21 @@ fn skopeo_admits_what_we_signed_and_nothing_else() {
     room.write("registries.d/tests.yaml", format!("docker:\n  {host}:\n    use-sigstore-attachments: true\n"));
     let copy = |version: &str, key: &str| {
         let policy = room.write("policy.json", requirement(key).to_string());
-        let (from, into) = (format!("docker://{to}:{version}"), format!("oci:{}:x", room.path(&format!("copy-{version}"))));
+        let (from, into) =
+            (format!("docker://{to}:{version}"), format!("oci:{}:x", room.path(&format!("copy-{version}"))));
         let registries = room.path("registries.d");
-        skopeo(&["--policy", &policy, "--registries.d", &registries, "copy", "--src-tls-verify=false", "--preserve-digests",
-            "--remove-signatures", &from, &into])
+        skopeo(&[
+            "--policy",
+            &policy,
+            "--registries.d",
+            &registries,
+            "copy",
+            "--src-tls-verify=false",
+            "--preserve-digests",
+            "--remove-signatures",
+            &from,
+            &into,
+        ])
     };
     let Some(admitted) = copy("1.0.0", &public) else { return };
     let said = String::from_utf8_lossy(&admitted.stderr).into_owned();
@@ -117,7 +132,10 @@ fn skopeo_admits_what_we_signed_and_nothing_else() {
     let (_, other) = pair(&room, "other", &P256);
     assert!(!copy("1.0.0", &other).unwrap().status.success(), "not by another key");
     let refused = copy("1.1.0", &public).unwrap();
-    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("signature"), "nor unsigned");
+    assert!(
+        !refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("signature"),
+        "nor unsigned"
+    );
 }
 
 #[test]
@@ -177,8 +195,13 @@ fn what_another_tool_signed_is_verified() {
 fn a_key_that_cannot_be_used_says_what_to_do() {
     let room = Room::new();
     let (file, _) = room.law("1.0.0");
-    let push = |key: &str| room.run(&["plugin", "push", &file, "127.0.0.1:9/x", "--plain-http", "--cosign-key", key]).expect(1).stderr;
-    let encrypted = room.write("cosign.key", "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\ne30=\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n");
+    let push = |key: &str| {
+        room.run(&["plugin", "push", &file, "127.0.0.1:9/x", "--plain-http", "--cosign-key", key]).expect(1).stderr
+    };
+    let encrypted = room.write(
+        "cosign.key",
+        "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\ne30=\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n",
+    );
     assert!(push(&encrypted).contains("without a password"));
     let (rsa, rsa_public) = pair(&room, "rsa", &["-algorithm", "RSA"]);
     assert!(push(&rsa).contains("of another kind"));

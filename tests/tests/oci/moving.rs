@@ -99,7 +99,14 @@ fn what_was_pushed_has_the_layout_that_others_read() {
     // A tool that knows nothing of us copies it, byte for byte.
     let copy = room.path("copied");
     let from = format!("docker://{to}:1.0.0");
-    let arguments = ["copy", "--insecure-policy", "--src-tls-verify=false", "--preserve-digests", &from, &format!("oci:{copy}:law")];
+    let arguments = [
+        "copy",
+        "--insecure-policy",
+        "--src-tls-verify=false",
+        "--preserve-digests",
+        &from,
+        &format!("oci:{copy}:law"),
+    ];
     let Some(copied) = skopeo(&arguments) else { return };
     assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
     let blob = |digest: &Value| {

@@ -86,7 +86,8 @@ fn what_is_no_package_is_named_for_what_it_is() {
           "platform": { "architecture": "amd64", "os": "linux" } }] });
     put(&host, "x", "index", &index);
     let about = |os: &str, digests: &Value| {
-        let body = json!({ "created": "2026-01-01T00:00:00Z", "architecture": "wasm", "os": os, "layerDigests": digests });
+        let body =
+            json!({ "created": "2026-01-01T00:00:00Z", "architecture": "wasm", "os": os, "layerDigests": digests });
         config("application/vnd.wasm.config.v0+json", &body)
     };
     put(&host, "x", "module", &image(&about("wasip1", &json!([wasm["digest"]])), &[wasm.clone()]));
@@ -115,9 +116,13 @@ fn what_is_too_large_is_not_even_asked_for() {
     let mut huge = manifest(&host, "acme/law", "1.0.0");
     huge["layers"][0]["size"] = json!(1_u64 << 40);
     let huge = serde_json::to_vec(&huge).unwrap();
-    let liar = Middleman::before(&format!("http://{host}"), move |path, _| path.contains("manifests/1.0.0").then(|| huge.clone()));
+    let liar = Middleman::before(&format!("http://{host}"), move |path, _| {
+        path.contains("manifests/1.0.0").then(|| huge.clone())
+    });
     refused(&format!("{}/acme/law:1.0.0", liar.host()), &["1099511627776", "67108864"]);
-    let liar = Middleman::before(&format!("http://{host}"), |path, _| path.contains("manifests/1.0.0").then(|| vec![b' '; 5 << 20]));
+    let liar = Middleman::before(&format!("http://{host}"), |path, _| {
+        path.contains("manifests/1.0.0").then(|| vec![b' '; 5 << 20])
+    });
     refused(&format!("{}/acme/law:1.0.0", liar.host()), &["the manifest", "5242880", "4194304"]);
 }
 

@@ -74,11 +74,17 @@ fn a_set_is_published_elsewhere_with_its_signatures_and_once() {
     assert_eq!(looked["packages"][0]["signed_by"], json!([short(&key(1))]));
     tenant.get("/v1/plugins/acme/law/1.0.0").problem(404);
     // Where signatures are asked for, they came along.
-    tenant.set_policy("tenant", &json!({ "bindings": [], "thresholds": assize_tests::thresholds(), "admission": { "signed": true } }));
+    tenant.set_policy(
+        "tenant",
+        &json!({ "bindings": [], "thresholds": assize_tests::thresholds(), "admission": { "signed": true } }),
+    );
     let loaded = far.run(&["plugin", "load", &set, "--json"]).expect(0).json();
     assert_eq!(states(&loaded), ["published, signed", "published, signed"]);
     let shown = tenant.get("/v1/plugins/acme/law/1.0.0").expect(200);
-    assert_eq!((&shown["digest"], &shown["signed_by"][0]), (&json!(Digest::of(&bytes).to_string()), &json!(key(1).public().to_string())));
+    assert_eq!(
+        (&shown["digest"], &shown["signed_by"][0]),
+        (&json!(Digest::of(&bytes).to_string()), &json!(key(1).public().to_string()))
+    );
     let entries = tenant.entries();
     let again = far.run(&["plugin", "load", &set, "--json"]).expect(0).json();
     assert_eq!(states(&again), ["published before, signed", "published before, signed"]);
@@ -181,7 +187,8 @@ fn a_set_that_was_put_together_wrongly_is_refused() {
     assert!(tar(index(&[&manifest]), "1.0.0").contains("a container image"));
     assert!(tar(index(&[]), "1.0.0").contains("no package is in it"));
     assert!(tar(index(&[&manifest]), "2.0.0").contains("\"2.0.0\""));
-    let absent = json!({ "mediaType": manifest["mediaType"], "digest": format!("sha256:{}", "0".repeat(64)), "size": 2 });
+    let absent =
+        json!({ "mediaType": manifest["mediaType"], "digest": format!("sha256:{}", "0".repeat(64)), "size": 2 });
     assert!(tar(index(&[&absent]), "1.0.0").contains("which isn't in it"));
     std::os::unix::fs::symlink("/etc/passwd", format!("{folder}/blobs/sha256/link")).unwrap();
     assert!(tar(index(&[&manifest]), "1.0.0").contains("neither a file nor a folder"));

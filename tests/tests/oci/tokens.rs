@@ -34,7 +34,10 @@ impl Service {
                 let headers: Vec<String> = lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
                 let header = |name: &str| {
                     let found = headers.iter().filter_map(|line| line.split_once(": "));
-                    found.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned()).next()
+                    found
+                        .filter(|(found, _)| found.eq_ignore_ascii_case(name))
+                        .map(|(_, value)| value.to_owned())
+                        .next()
                 };
                 let query = first.split(' ').nth(1).unwrap_or_default().to_owned();
                 let who = header("authorization");
@@ -46,7 +49,9 @@ impl Service {
                 };
                 let body = body.to_string();
                 let length = body.len();
-                let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+                let head = format!(
+                    "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+                );
                 drop(stream.write_all(format!("{head}{body}").as_bytes()));
             }
         });
@@ -66,7 +71,9 @@ fn base64(room: &Certificates, bytes: &[u8]) -> String {
 
 /// A token for the repository that a query names, signed as registries want it (JWT, RS256).
 fn token(room: &Certificates, signer: &Issued, query: &str, actions: &[&str]) -> Value {
-    let scope = query.split('&').find_map(|part| part.strip_prefix("scope=").or_else(|| part.split_once("scope=").map(|(_, scope)| scope)));
+    let scope = query
+        .split('&')
+        .find_map(|part| part.strip_prefix("scope=").or_else(|| part.split_once("scope=").map(|(_, scope)| scope)));
     let scope = scope.unwrap_or_default().replace("%3A", ":").replace("%2F", "/").replace("%2C", ",");
     let name = scope.split(':').nth(1).unwrap_or_default().to_owned();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
@@ -74,7 +81,11 @@ fn token(room: &Certificates, signer: &Issued, query: &str, actions: &[&str]) ->
     let header = json!({ "typ": "JWT", "alg": "RS256", "x5c": [base64(room, &der)] });
     let claims = json!({ "iss": OciRegistry::SERVICE, "sub": "ana", "aud": OciRegistry::SERVICE, "exp": now + 300,
         "nbf": now - 10, "iat": now, "jti": "1", "access": [{ "type": "repository", "name": name, "actions": actions }] });
-    let signed = format!("{}.{}", base64url(room, header.to_string().as_bytes()), base64url(room, claims.to_string().as_bytes()));
+    let signed = format!(
+        "{}.{}",
+        base64url(room, header.to_string().as_bytes()),
+        base64url(room, claims.to_string().as_bytes())
+    );
     let (text, signature) = (room.file("jwt"), room.file("sig"));
     fs::write(&text, &signed).unwrap();
     let key = signer.key.to_str().unwrap();
@@ -101,7 +112,9 @@ fn a_token_is_asked_for_where_the_registry_says() {
     }
     {
         let queries = service.queries.lock().unwrap();
-        let wanted = |query: &&String| query.contains("service=assize-tests") && query.contains("scope=repository%3Apublic%2Flaw%3A");
+        let wanted = |query: &&String| {
+            query.contains("service=assize-tests") && query.contains("scope=repository%3Apublic%2Flaw%3A")
+        };
         assert!(queries.iter().any(|query| wanted(&query)), "{queries:?}");
         // A token serves more than one request.
         assert!(queries.len() < 12, "{queries:?}");
@@ -114,7 +127,11 @@ fn a_token_is_asked_for_where_the_registry_says() {
     pull("public", "public.wasm", &[]).expect(0);
     assert!(room.read("public.wasm") == bytes);
     let refused = pull("private", "private.wasm", &[]).expect(1);
-    assert!(refused.stderr.contains("token service refused") && refused.stderr.contains("--username"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("token service refused") && refused.stderr.contains("--username"),
+        "{}",
+        refused.stderr
+    );
     let wrong = [("ASSIZE_OCI_USERNAME", name), ("ASSIZE_OCI_PASSWORD", "wrong")];
     pull("private", "private.wasm", &wrong).expect(1);
     let push = room.run(&["plugin", "push", &file, &to("public"), "--plain-http"]).expect(1);
@@ -128,7 +145,8 @@ fn a_password_goes_nowhere_that_others_can_read() {
     let signer = certificates.root(&Profile::issuer("Tokens").key("RSA"));
     let service = Service::start(Arc::clone(&certificates), signer.clone());
     let root = certificates.root(&Profile::issuer("Registry root"));
-    let extensions = "keyUsage = critical, digitalSignature\nextendedKeyUsage = serverAuth\nsubjectAltName = IP:127.0.0.1";
+    let extensions =
+        "keyUsage = critical, digitalSignature\nextendedKeyUsage = serverAuth\nsubjectAltName = IP:127.0.0.1";
     let tls = certificates.issue(&Profile::new("127.0.0.1", extensions), &root);
     // A registry behind TLS that sends to a token service without.
     let token = Some((format!("http://{}/token", service.address), signer.certificate));
@@ -138,7 +156,11 @@ fn a_password_goes_nowhere_that_others_can_read() {
     let (to, ca) = (format!("{}/private/law", registry.host()), root.certificate.to_str().unwrap());
     let variables = [("ASSIZE_OCI_USERNAME", "ana"), ("ASSIZE_OCI_PASSWORD", "open sesame")];
     let refused = room.given(&["plugin", "push", &file, &to, "--ca", ca], "", &variables).expect(1);
-    assert!(refused.stderr.contains("isn't https") && refused.stderr.contains("nothing was sent"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("isn't https") && refused.stderr.contains("nothing was sent"),
+        "{}",
+        refused.stderr
+    );
     assert!(service.queries.lock().unwrap().is_empty());
     // Nor over a line to this machine that isn't asked for, nor to a stranger's.
     drop(TcpStream::connect(service.address));

@@ -38,12 +38,7 @@ pub(super) struct Then {
 }
 
 /// Publishes one package with its signatures.
-pub(super) fn send(
-    component: Vec<u8>,
-    notes: &[Note],
-    then: Then,
-    connection: &Connection,
-) -> anyhow::Result<Sent> {
+pub(super) fn send(component: Vec<u8>, notes: &[Note], then: Then, connection: &Connection) -> anyhow::Result<Sent> {
     let mut call = connection.post_component("/v1/plugins", component);
     let mut rest = notes.iter();
     if let Some(note) = rest.next() {

@@ -39,11 +39,7 @@ pub(super) fn image(note: &Note, subject: &Descriptor) -> Result<Image, OciError
 }
 
 /// Reads one that came with an artifact.
-pub(super) fn read(
-    contents: &dyn Contents,
-    descriptor: &Descriptor,
-    artifact: &Artifact,
-) -> Result<Image, OciError> {
+pub(super) fn read(contents: &dyn Contents, descriptor: &Descriptor, artifact: &Artifact) -> Result<Image, OciError> {
     let blob = contents.manifest(descriptor)?;
     let manifest: Manifest = parse(&contents.place(), "the manifest of a signature", &blob.bytes)?;
     if manifest.subject.as_ref().map(|subject| subject.digest) != Some(artifact.manifest().digest) {

@@ -187,11 +187,13 @@ mod tests {
 
     #[test]
     fn a_challenge_says_where_a_token_is_had() {
-        let text = r#"Bearer realm="https://auth.example/token",service="registry.example",scope="repository:a/b:pull,push""#;
+        let text =
+            r#"Bearer realm="https://auth.example/token",service="registry.example",scope="repository:a/b:pull,push""#;
         let Some(Challenge::Bearer(bearer)) = Challenge::parse(text) else { panic!("{text}") };
         assert_eq!(bearer.url(), "https://auth.example/token");
         assert_eq!(bearer.query(), "?service=registry.example&scope=repository%3Aa%2Fb%3Apull%2Cpush");
-        let Some(Challenge::Bearer(bearer)) = Challenge::parse(r#"bearer realm="https://a.example/t?x=1", scope=y"#) else {
+        let Some(Challenge::Bearer(bearer)) = Challenge::parse(r#"bearer realm="https://a.example/t?x=1", scope=y"#)
+        else {
             panic!("lower case and bare values are read")
         };
         assert_eq!(bearer.query(), "&scope=y");

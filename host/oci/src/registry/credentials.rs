@@ -98,13 +98,16 @@ pub(super) fn from_docker(host: &str) -> Result<Option<Credentials>, OciError> {
 }
 
 fn of_config(host: &str, config: &[u8]) -> Result<Option<Credentials>, String> {
-    let config: Config = serde_json::from_slice(config).map_err(|error| format!("it isn't docker's config: {error}"))?;
+    let config: Config =
+        serde_json::from_slice(config).map_err(|error| format!("it isn't docker's config: {error}"))?;
     // Docker writes hosts bare, older versions as addresses.
     let is_host = |key: &str| {
         let bare = key.trim_start_matches("https://").trim_start_matches("http://");
         bare.split('/').next() == Some(host)
     };
-    let Some(entry) = config.auths.iter().find(|(key, _)| is_host(key)).map(|(_, entry)| entry) else { return Ok(None) };
+    let Some(entry) = config.auths.iter().find(|(key, _)| is_host(key)).map(|(_, entry)| entry) else {
+        return Ok(None);
+    };
     if !entry.identity.is_empty() {
         return Ok(Some(Credentials::Identity(entry.identity.clone())));
     }

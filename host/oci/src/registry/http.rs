@@ -62,9 +62,10 @@ impl Http {
     pub(super) fn new(reference: &Reference, access: &Access) -> Result<Self, OciError> {
         let host = reference.host.clone();
         if access.plain_http && !reference.is_loopback() {
-            let why = "--plain-http is for this machine alone, since anybody on the way could read the password and change \
+            let why =
+                "--plain-http is for this machine alone, since anybody on the way could read the password and change \
                 what comes: leave it out, and give the registry's CA with --ca if it has one of its own"
-                .to_owned();
+                    .to_owned();
             return Err(OciError::Unreachable { host, why });
         }
         let credentials = match &access.credentials {
@@ -115,7 +116,8 @@ impl Http {
             (Some(Challenge::Bearer(bearer)), credentials) => {
                 let url = bearer.url();
                 self.check_scheme(&url)?;
-                let token = auth::token(&self.agent, &bearer, credentials.as_ref(), |error| self.unreachable(error, &url))?;
+                let token =
+                    auth::token(&self.agent, &bearer, credentials.as_ref(), |error| self.unreachable(error, &url))?;
                 match token {
                     auth::Token::Given(token) => Ok(Some(format!("Bearer {token}"))),
                     auth::Token::Refused(status, said) => Err(self.unauthorized(status, said)),
@@ -133,7 +135,8 @@ impl Http {
         if let Some(authorization) = authorization {
             built = built.header("authorization", authorization);
         }
-        let malformed = |error: ureq::http::Error| OciError::Answer { host: self.host.clone(), what: error.to_string() };
+        let malformed =
+            |error: ureq::http::Error| OciError::Answer { host: self.host.clone(), what: error.to_string() };
         let sent = match request.method {
             Method::GET | Method::HEAD => self.agent.run(built.body(()).map_err(malformed)?),
             _ => self.agent.run(built.body(request.body).map_err(malformed)?),

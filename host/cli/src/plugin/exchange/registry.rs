@@ -124,7 +124,10 @@ fn shown(
     row("size", bytes(artifact.package().size));
     row("from", pinned.to_string());
     // Whether these keys count is for the host to say.
-    row("signatures", if by.is_empty() { "none".to_owned() } else { clean(&format!("{} (not yet verified)", by.join(", "))) });
+    row(
+        "signatures",
+        if by.is_empty() { "none".to_owned() } else { clean(&format!("{} (not yet verified)", by.join(", "))) },
+    );
     if let Some(named) = cosigned {
         row("cosign", format!("signed by the key, as {}", clean(named)));
     }

@@ -115,10 +115,13 @@ fn report(rows: &[(&Artifact, String, serde_json::Value)], file: &Path, json: bo
     let mut all = Vec::new();
     for (artifact, state, reply) in rows {
         let (package, by) = (artifact.package(), signers(artifact)?);
-        all.push(json!({ "package": package.manifest.name, "version": package.manifest.version, "digest": package.digest,
-            "manifest": artifact.manifest().digest, "signed_by": by, "state": state, "published": reply }));
+        all.push(
+            json!({ "package": package.manifest.name, "version": package.manifest.version, "digest": package.digest,
+            "manifest": artifact.manifest().digest, "signed_by": by, "state": state, "published": reply }),
+        );
         let digest = package.digest.to_string();
-        let row = [artifact.name(), short(&digest).to_owned(), bytes(package.size), clean(&by.join(", ")), state.clone()];
+        let row =
+            [artifact.name(), short(&digest).to_owned(), bytes(package.size), clean(&by.join(", ")), state.clone()];
         table.add_row(row);
     }
     if json { output::json(&json!({ "file": file, "packages": all })) } else { output::print(&table, "Nothing yet") }
