@@ -5,7 +5,7 @@ mod write;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use assize_ledger::Digest;
@@ -37,10 +37,15 @@ struct Mark {
     image_layout_version: String,
 }
 
+/// What a layout is read from.
+trait Source: Read + Seek {}
+
+impl<T: Read + Seek> Source for T {}
+
 /// A layout that is read from a file, whose blobs all have the digests that they are named by.
 pub struct Layout {
     name: String,
-    file: RefCell<File>,
+    file: RefCell<Box<dyn Source>>,
     /// Where each blob begins, and its length.
     blobs: BTreeMap<Digest, (u64, u64)>,
     artifacts: Vec<Descriptor>,
@@ -56,11 +61,18 @@ impl Layout {
     /// artifacts and their signatures.
     pub fn open(path: &Path) -> Result<Self, OciError> {
         let name = path.display().to_string();
+        match File::open(path) {
+            Ok(file) => Self::read_from(name, file),
+            Err(error) => Err(OciError::Layout { file: name, why: format!("it can't be opened: {error}") }),
+        }
+    }
+
+    /// As [`Layout::open`], from anywhere; `name` is what messages call it.
+    pub fn read_from(name: String, mut source: impl Read + Seek + 'static) -> Result<Self, OciError> {
         let wrong = |why: String| OciError::Layout { file: name.clone(), why };
-        let file = File::open(path).map_err(|error| wrong(format!("it can't be opened: {error}")))?;
         let (mut mark, mut index, mut blobs) = (None, None, BTreeMap::new());
         {
-            let mut archive = tar::Archive::new(&file);
+            let mut archive = tar::Archive::new(&mut source);
             let broken = |error: std::io::Error| wrong(format!("it's no tar, or cut: {error}"));
             for (count, entry) in archive.entries().map_err(broken)?.enumerate() {
                 let mut entry = entry.map_err(broken)?;
@@ -111,7 +123,7 @@ impl Layout {
         let index: Index = parse(&name, INDEX_FILE, &index)?;
         let mut layout = Self {
             name: name.clone(),
-            file: RefCell::new(file),
+            file: RefCell::new(Box::new(source)),
             blobs,
             artifacts: Vec::new(),
             referrers: BTreeMap::new(),
@@ -181,8 +193,10 @@ impl Layout {
         };
         let mut file = self.file.borrow_mut();
         let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(at))
-            .and_then(|_| file.by_ref().take(size.min(limit)).read_to_end(&mut bytes))
+        let source = file.as_mut();
+        source
+            .seek(SeekFrom::Start(at))
+            .and_then(|_| source.take(size.min(limit)).read_to_end(&mut bytes))
             .map_err(|error| wrong(format!("it can't be read: {error}")))?;
         Ok(bytes)
     }
@@ -213,4 +227,45 @@ impl Contents for Layout {
 /// What a blob in a layout is called.
 fn blob_path(blob: &Blob) -> String {
     format!("{BLOBS}{}", blob.digest().0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(bytes: Vec<u8>) -> Result<Layout, OciError> {
+        Layout::read_from("set.tar".to_owned(), Cursor::new(bytes))
+    }
+
+    fn empty() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        write_layout(&mut bytes, &[]).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_set_of_nothing_is_none() {
+        let error = read(empty()).err().unwrap().to_string();
+        assert!(error.contains("no package is in it"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_refused_in_words(bytes in proptest::collection::vec(any::<u8>(), 0..4096)) {
+            prop_assert!(read(bytes).is_err());
+        }
+
+        #[test]
+        fn any_damage_is_refused_in_words(at in 0..4096_usize, with in any::<u8>(), cut in 0..4096_usize) {
+            let mut bytes = empty();
+            let at = at % bytes.len();
+            bytes[at] = with;
+            bytes.truncate(bytes.len() - cut % bytes.len());
+            prop_assert!(read(bytes).is_err());
+        }
+    }
 }

@@ -197,6 +197,15 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_was_read_is_written_the_same(text in "[a-z0-9.:/@_\\[\\]-]{0,60}") {
+            if let Ok(read) = text.parse::<Reference>() {
+                proptest::prop_assert_eq!(read.to_string(), text);
+            }
+        }
+    }
+
     #[test]
     fn loopback_is_this_machine() {
         for (host, expected) in [

@@ -32,12 +32,11 @@ pub struct Repository {
 }
 
 /// An artifact that was asked for.
-#[derive(Debug)]
-pub struct Found {
+struct Found {
     /// Its manifest, whose digest was verified.
-    pub(crate) manifest: Blob,
+    manifest: Blob,
     /// Where the tag that was written beside a digest leads by now, if elsewhere.
-    pub moved: Option<Sha256>,
+    moved: Option<Sha256>,
 }
 
 impl Repository {

@@ -205,4 +205,11 @@ mod tests {
         let expected = [("a", "b\"c"), ("d", "e"), ("f", "g")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(quoted, expected);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_challenge_is_read_or_passed_over(text in "[Bb](asic|earer) [a-z=,\"\\\\ é]{0,60}") {
+            let _ = Challenge::parse(&text);
+        }
+    }
 }
