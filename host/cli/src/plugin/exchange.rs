@@ -110,30 +110,20 @@ pub(crate) struct Load {
 }
 
 /// How the registry is reached.
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub(crate) struct Reach {
-    /// Who asks the registry; else what docker's config says of it
+    /// Who asks the registry, with the password of --password-stdin or ASSIZE_OCI_PASSWORD; else docker's config says so
     #[arg(long, env = "ASSIZE_OCI_USERNAME", value_name = "NAME")]
     username: Option<String>,
     /// Read the password from the standard input
     #[arg(long, requires = "username")]
     password_stdin: bool,
-    /// The password; from the environment alone, where other users don't see it
-    #[arg(long, env = "ASSIZE_OCI_PASSWORD", hide = true, hide_env_values = true, value_name = "PASSWORD")]
-    registry_password: Option<String>,
     /// Certificates (PEM) of the authorities that are trusted, instead of the public ones
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     /// Without TLS; to this machine alone
     #[arg(long)]
     plain_http: bool,
-}
-
-// The password stays out of what is printed.
-impl std::fmt::Debug for Reach {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Reach({:?})", self.username)
-    }
 }
 
 /// No password is longer.
@@ -148,8 +138,9 @@ impl Reach {
                     io::stdin().lock().take(LONGEST_PASSWORD).read_to_string(&mut text).context("--password-stdin")?;
                     text.trim_end_matches(['\r', '\n']).to_owned()
                 } else {
+                    // No argument: other users could read it.
                     let missing = "give the password: --password-stdin, or ASSIZE_OCI_PASSWORD";
-                    self.registry_password.clone().ok_or_else(|| Usage(missing.to_owned()))?
+                    std::env::var("ASSIZE_OCI_PASSWORD").map_err(|_| Usage(missing.to_owned()))?
                 };
                 Some(Credentials::Password { username: username.clone(), password })
             }

@@ -1,6 +1,7 @@
 //! Requests to one registry: TLS, who asks, and what refusals mean.
 
 use std::cell::RefCell;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -220,24 +221,19 @@ impl Http {
         // The storage or token service that a registry names may be another host.
         let named = url.split_once("://").map_or(url, |(_, rest)| rest);
         let host = named.split('/').next().unwrap_or(named).to_owned();
-        let refused = match &error {
-            ureq::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
-            ureq::Error::ConnectionFailed => true,
-            _ => false,
+        let kind = match &error {
+            ureq::Error::Io(error) => Some(error.kind()),
+            ureq::Error::ConnectionFailed => Some(ErrorKind::ConnectionRefused),
+            ureq::Error::Rustls(_) | ureq::Error::Tls(_) => Some(ErrorKind::InvalidData),
+            _ => None,
         };
-        let why = if refused {
-            "nobody listens there; check host and port".to_owned()
-        } else if let ureq::Error::Rustls(error) = &error {
-            format!(
+        let why = match kind {
+            Some(ErrorKind::ConnectionRefused) => "nobody listens there; check host and port".to_owned(),
+            Some(ErrorKind::InvalidData) if !self.plain => format!(
                 "no safe connection: {error}; if its certificate is of an authority of your own, give that with --ca FILE; if it \
                  speaks plain HTTP on this machine, --plain-http"
-            )
-        } else if matches!(error, ureq::Error::Io(_)) && !self.plain {
-            format!(
-                "{error}; check host and port, and give the authority of its certificate with --ca FILE if it has one of its own"
-            )
-        } else {
-            format!("{error}; check host and port")
+            ),
+            _ => format!("{error}; check host and port"),
         };
         OciError::Unreachable { host, why }
     }
