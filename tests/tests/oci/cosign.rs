@@ -9,6 +9,7 @@ use crate::room::{Room, get, manifest, open_registry, openssl, put, skopeo, uplo
 
 const PAYLOAD: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
+const TYPE: &str = "cosign container image signature";
 
 /// A key pair as `openssl` makes it: the files of the private and the public key.
 fn pair(room: &Room, name: &str, algorithm: &[&str]) -> (String, String) {
@@ -169,7 +170,6 @@ fn what_another_tool_signed_is_verified() {
         let (from, out) = (format!("{to}:{version}"), room.path("out.wasm"));
         room.run(&["plugin", "pull", &from, "--plain-http", "--cosign-key", &public, "-o", &out, "--force", "--json"])
     };
-    const TYPE: &str = "cosign container image signature";
     assert!(pull("1.0.0").expect(1).stderr.contains("there is none"));
     sign(&digest, TYPE, json!({ "creator": "a test", "timestamp": 1_700_000_000 }), &digest);
     assert_eq!(pull("1.0.0").expect(0).json()["cosigned"], "elsewhere.example/law");

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use anyhow::Context as _;
+use assize_ledger::Note;
 use assize_oci::cosign::{PrivateKey, PublicKey};
 use assize_oci::{Access, Artifact, Credentials, Reference};
 
@@ -179,7 +180,7 @@ fn of_file(path: &Path) -> anyhow::Result<Artifact> {
 /// By whom an artifact is signed, for lists.
 fn signers(artifact: &Artifact) -> anyhow::Result<Vec<String>> {
     let notes = artifact.notes()?;
-    Ok(notes.iter().flat_map(|note| note.signatures()).map(|one| format!("{}+{}", one.name, one.key)).collect())
+    Ok(notes.iter().flat_map(Note::signatures).map(|one| format!("{}+{}", one.name, one.key)).collect())
 }
 
 impl Exchange {
