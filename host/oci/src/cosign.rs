@@ -1,4 +1,4 @@
-//! Signatures as `cosign sign --key` makes them, and containers/image reads them: an image under the tag `sha256-….sig`,
+//! Signatures as `cosign sign --key` makes them: an image under the tag `sha256-….sig`,
 //! each layer of which is a *simple signing* payload that names the signed manifest, with the signature over the payload's
 //! bytes as an annotation.
 //!
