@@ -99,7 +99,7 @@ fn what_is_no_package_is_named_for_what_it_is() {
         ("chart", vec!["a Helm chart"]),
         ("index", vec!["several platforms"]),
         ("module", vec!["a core module"]),
-        ("empty", vec!["no package", "no manifest"]),
+        ("empty", vec!["holds no package"]),
         ("unfit", vec!["its config names the layer"]),
         ("two", vec!["2 layers"]),
     ] {
