@@ -134,7 +134,8 @@ fn a_token_is_asked_for_where_the_registry_says() {
     );
     let wrong = [("ASSIZE_OCI_USERNAME", name), ("ASSIZE_OCI_PASSWORD", "wrong")];
     pull("private", "private.wasm", &wrong).expect(1);
-    let push = room.run(&["plugin", "push", &file, &to("public"), "--plain-http"]).expect(1);
+    let (other, _) = room.law("1.1.0");
+    let push = room.run(&["plugin", "push", &other, &to("public"), "--plain-http"]).expect(1);
     assert!(push.stderr.contains("--username"), "{}", push.stderr);
     pull("private", "private.wasm", &variables).expect(0);
 }
