@@ -40,5 +40,5 @@ pub use name::{PackageName, ParseNameError};
 pub use pack::{MANIFEST_SECTION, PackError, pack};
 pub use scope::{Outside, Scope};
 pub use settings::{SchemaError, SettingsError, SettingsSchema, Violation};
-pub use signature::{SignatureError, check_publisher_key, sign, signer, verify_signature};
+pub use signature::{SignatureError, apart, check_publisher_key, sign, signer, verify_signature};
 pub use words::{Contract, EffectKind, Kind, UnknownWord};

@@ -12,7 +12,7 @@
 //! the signature itself, and a key of one namespace says nothing in another. Beside the package and not inside: the
 //! digest is of its bytes, and further publishers may sign the same.
 
-use assize_ledger::{Algorithm, Digest, KeyId, Note, NoteError, SignerKey, VerifierKey};
+use assize_ledger::{Algorithm, Digest, KeyId, Note, NoteError, NoteSignature, SignerKey, VerifierKey};
 use semver::Version;
 
 use crate::PackageName;
@@ -89,13 +89,31 @@ pub fn verify_signature(
     digest: Digest,
 ) -> Result<(), SignatureError> {
     check_publisher_key(key, name.namespace())?;
+    over(note, name, version, digest)?.verify(key)?;
+    Ok(())
+}
+
+/// A note over this package. Who signed isn't verified.
+fn over(note: &[u8], name: &PackageName, version: &Version, digest: Digest) -> Result<Note, SignatureError> {
     let note = Note::parse(note)?;
     let expected = statement(name, version, digest);
-    if note.text() != expected {
-        return Err(SignatureError::Other { found: note.text().to_owned(), expected });
+    if note.text() == expected {
+        Ok(note)
+    } else {
+        Err(SignatureError::Other { found: note.text().to_owned(), expected })
     }
-    note.verify(key)?;
-    Ok(())
+}
+
+/// Each signature of a note over this package, as a note of its own: a file may carry those of several keys. Which of
+/// them hold is for whoever knows the keys.
+pub fn apart(note: &[u8], name: &PackageName, version: &Version, digest: Digest) -> Result<Vec<Note>, SignatureError> {
+    let note = over(note, name, version, digest)?;
+    let alone = |signature: &NoteSignature| {
+        let mut one = Note::new(note.text())?;
+        one.add(signature.clone());
+        Ok(one)
+    };
+    note.signatures().iter().map(alone).collect()
 }
 
 #[cfg(test)]
@@ -133,6 +151,23 @@ mod tests {
             verify(&forged, key.public(), &name, &version, digest),
             Err(SignatureError::Note(NoteError::Signature { .. }))
         ));
+    }
+
+    #[test]
+    fn signatures_of_one_file_come_apart() {
+        let (name, version): (PackageName, Version) = ("acme/law".parse().unwrap(), Version::new(1, 0, 0));
+        let digest = Digest::of(b"component");
+        let mut both = sign(&key("acme", 1), &name, &version, digest).unwrap();
+        both.sign(&key("acme", 2));
+        let parts = apart(both.to_string().as_bytes(), &name, &version, digest).unwrap();
+        assert_eq!(parts.len(), 2);
+        for (part, seed) in parts.iter().zip([1, 2]) {
+            let (bytes, key) = (part.to_string(), key("acme", seed));
+            verify_signature(bytes.as_bytes(), key.public(), &name, &version, digest).unwrap();
+            assert_eq!(signer(bytes.as_bytes()).unwrap().1, key.public().id());
+        }
+        let error = apart(both.to_string().as_bytes(), &name, &version, Digest::ZERO).unwrap_err();
+        assert!(matches!(error, SignatureError::Other { .. }), "{error}");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The binary's commands that end by themselves.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -40,16 +41,21 @@ pub fn assize<A: AsRef<Path>>(arguments: &[A]) -> Output {
 
 /// Runs `assize` with these arguments and environment variables.
 pub fn assize_with<A: AsRef<Path>>(arguments: &[A], environment: &[(&str, &str)]) -> Output {
+    assize_given(arguments, environment, "")
+}
+
+/// Runs `assize` with these arguments, environment variables and standard input.
+pub fn assize_given<A: AsRef<Path>>(arguments: &[A], environment: &[(&str, &str)], input: &str) -> Output {
     let mut command = command();
     command.args(arguments.iter().map(AsRef::as_ref)).envs(environment.iter().copied());
-    finished(command)
+    finished(command, input)
 }
 
 /// Runs `assize` in a folder, with these environment variables.
 pub fn assize_in(folder: &Path, arguments: &[&str], environment: &[(&str, OsString)]) -> Output {
     let mut command = command();
     command.args(arguments).current_dir(folder).envs(environment.iter().map(|(name, value)| (name, value)));
-    finished(command)
+    finished(command, "")
 }
 
 /// `assize`, without what the environment says of servers.
@@ -59,8 +65,12 @@ fn command() -> Command {
     command
 }
 
-fn finished(mut command: Command) -> Output {
-    let output = command.output().unwrap();
+fn finished(mut command: Command, input: &str) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // It may end without reading all of it.
+    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+    let output = child.wait_with_output().unwrap();
     Output {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),

@@ -11,7 +11,7 @@ struct Needed {
     for_what: &'static str,
 }
 
-const NEEDED: [Needed; 9] = [
+const NEEDED: [Needed; 11] = [
     Needed { check: &["openssl", "version"], package: "openssl", for_what: "the time-stamp authority" },
     Needed { check: &["zstd", "--version"], package: "zstd", for_what: "the second verifier" },
     Needed {
@@ -25,6 +25,8 @@ const NEEDED: [Needed; 9] = [
         package: "postgresql",
         for_what: "the shared database",
     },
+    Needed { check: &["docker-registry", "--version"], package: "docker-registry", for_what: "the OCI registry" },
+    Needed { check: &["skopeo", "--version"], package: "skopeo", for_what: "a second opinion on OCI artifacts" },
     // Without it, Debian's Python makes no environment of its own.
     Needed {
         check: &["python3", "-c", "import ensurepip, venv"],

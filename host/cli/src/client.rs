@@ -130,6 +130,11 @@ impl Connection {
         self.call("POST", path.to_owned(), Some(component)).header("content-type", "application/wasm")
     }
 
+    /// A request that carries text.
+    pub(crate) fn post_text(&self, path: impl Into<String>, text: String) -> Call<'_> {
+        self.call("POST", path.into(), Some(text.into_bytes())).header("content-type", "text/plain; charset=utf-8")
+    }
+
     /// A request to take something away.
     pub(crate) fn delete(&self, path: impl Into<String>) -> Call<'_> {
         self.call("DELETE", path.into(), None)
@@ -253,6 +258,11 @@ impl Reply {
             Ok(text) => Ok(text),
             Err(_) => bail!("the server's answer isn't text"),
         }
+    }
+
+    /// The exact bytes.
+    pub(crate) fn bytes(self) -> Vec<u8> {
+        self.body
     }
 
     /// Whether something new came about (201), rather than something that was there before.

@@ -94,7 +94,7 @@ fn lines(call: Call<'_>, out: &Path, force: bool) -> anyhow::Result<Ended> {
 }
 
 /// Refuses a name that is taken, unless it may be replaced.
-fn free(out: &Path, force: bool) -> anyhow::Result<()> {
+pub(crate) fn free(out: &Path, force: bool) -> anyhow::Result<()> {
     if out.exists() && !force {
         return Err(Usage(format!("{} is there already: give another name, or --force", out.display())).into());
     }

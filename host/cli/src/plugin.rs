@@ -2,7 +2,9 @@
 
 mod author;
 mod inspect;
+mod exchange;
 mod life;
+mod publish;
 mod signing;
 
 use std::fs;
@@ -12,7 +14,9 @@ use anyhow::Context as _;
 use assize_ledger::Timestamp;
 use serde::Deserialize;
 
+use self::exchange::Exchange;
 use self::life::Life;
+use self::publish::publish;
 use crate::client::{Connection, segment};
 use crate::output::{self, Ended, bytes, clean, short};
 
@@ -81,6 +85,8 @@ pub(crate) enum Command {
     },
     #[command(flatten)]
     Life(Life),
+    #[command(flatten)]
+    Exchange(Exchange),
     /// Make a key that signs packages of a namespace
     Keygen {
         /// The part of your packages' names before the slash
@@ -201,6 +207,7 @@ pub(crate) fn run(command: Command, connection: &Connection, json: bool) -> anyh
             if dry_run { Ok(Ended::Fine) } else { life::activate(&version, reason, allow_overlap, connection, json) }
         }
         Command::Life(life) => life.run(connection, json),
+        Command::Exchange(exchange) => exchange.run(connection, json),
         Command::Keygen { namespace, output } => signing::keygen(&namespace, &output, json),
         Command::Sign { files, key_file } => signing::sign(&files, &key_file, json),
     }
@@ -216,67 +223,6 @@ fn pack(module: &Path, manifest: &Path, output: &Path, json: bool) -> anyhow::Re
     inspect::show(&inspected, json)?;
     if !json {
         output::line(format_args!("\nWritten to {}. Next: assize plugin publish {0} --activate", output.display()))?;
-    }
-    Ok(Ended::Fine)
-}
-
-#[derive(Deserialize)]
-struct Published {
-    name: String,
-    version: String,
-    digest: String,
-    kind: String,
-}
-
-fn publish(
-    files: &[PathBuf],
-    activate: bool,
-    allow_overlap: bool,
-    connection: &Connection,
-    json: bool,
-) -> anyhow::Result<Ended> {
-    let mut table = output::table(["package", "version", "digest", "kind", "size", ""]);
-    let mut replies: Vec<serde_json::Value> = Vec::new();
-    for file in files {
-        let component = fs::read(file).with_context(|| format!("{} can't be read", file.display()))?;
-        let size = u64::try_from(component.len()).unwrap_or(u64::MAX);
-        let mut call = connection.post_component("/v1/plugins", component);
-        let signature = signing::beside(file)?;
-        if let Some(signature) = &signature {
-            call = call.header("assize-signature", signature);
-        }
-        let reply = call.send();
-        let reply = reply.with_context(|| file.display().to_string())?;
-        let published: Published = reply.read()?;
-        let mut state = if reply.is_new() { "published" } else { "published before" }.to_owned();
-        if signature.is_some() {
-            state.push_str(", signed");
-        }
-        if activate {
-            let version = PackageVersion { package: published.name.clone(), version: published.version.clone() };
-            let body = serde_json::json!({ "allow_overlap": allow_overlap }).to_string();
-            connection.post(version.path("activate"), body).send().with_context(|| file.display().to_string())?;
-            state.push_str(", active");
-        }
-        replies.push(reply.read()?);
-        table.add_row([
-            clean(&published.name),
-            clean(&published.version),
-            short(&published.digest).to_owned(),
-            clean(&published.kind),
-            bytes(size),
-            state,
-        ]);
-    }
-    if json {
-        output::json(&replies)?;
-    } else {
-        output::print(&table, "")?;
-        if !activate {
-            output::line(
-                "Next: assize plugin activate NAME@VERSION, so that bindings find it; or submit it for approval",
-            )?;
-        }
     }
     Ok(Ended::Fine)
 }

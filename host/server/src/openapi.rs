@@ -25,7 +25,7 @@ use crate::routes::{
         enforce::enforce,
         systems::create, systems::list, systems::show, systems::change, systems::stop, systems::resume,
         plugins::publish, plugins::list, plugins::versions, plugins::show, plugins::by_digest, plugins::component,
-        plugins::sign, life::submit, life::approve, life::reject, life::activate, life::deactivate, life::retire, life::yank,
+        plugins::sign, plugins::signatures, life::submit, life::approve, life::reject, life::activate, life::deactivate, life::retire, life::yank,
         life::roll_back, namespaces::claim, namespaces::list, namespaces::register, namespaces::revoke,
         policies::show, policies::put, policies::effective, trials::list, trials::promote, trials::roll_back,
         ledger::entries, ledger::verify, ledger::export, erasures::create, erasures::show, erasures::put, proofs::checkpoint, proofs::keys, proofs::rotate, proofs::inclusion,

@@ -55,7 +55,7 @@ pub(crate) fn all(app: SharedApp) -> Router {
         .route("/plugins/{namespace}/{name}/{version}/deactivate", post(life::deactivate))
         .route("/plugins/{namespace}/{name}/{version}/retire", post(life::retire))
         .route("/plugins/{namespace}/{name}/{version}/yank", post(life::yank))
-        .route("/plugins/{namespace}/{name}/{version}/signatures", post(plugins::sign))
+        .route("/plugins/{namespace}/{name}/{version}/signatures", post(plugins::sign).get(plugins::signatures))
         .route("/namespaces", post(namespaces::claim).get(namespaces::list))
         .route("/namespaces/{namespace}/keys", post(namespaces::register))
         .route("/namespaces/{namespace}/keys/{id}/revoke", post(namespaces::revoke))

@@ -5,10 +5,8 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use assize_ledger::{Algorithm, MAX_NOTE, SignerKey};
-use assize_registry::{PackageName, inspect, sign as signature, signer};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use assize_ledger::{Algorithm, Note, SignerKey};
+use assize_registry::{PackageName, apart, inspect, sign as signature};
 
 use crate::output::{self, Ended, Usage};
 
@@ -74,24 +72,32 @@ pub(super) fn sign(files: &[PathBuf], key_file: &Path, json: bool) -> anyhow::Re
 }
 
 /// `FILE.sig`.
-fn signature_file(package: &Path) -> PathBuf {
+pub(super) fn signature_file(package: &Path) -> PathBuf {
     let mut name = package.as_os_str().to_owned();
     name.push(".sig");
     name.into()
 }
 
-/// The signature beside a package, as a header carries it; none where there is none.
-pub(super) fn beside(package: &Path) -> anyhow::Result<Option<String>> {
-    let path = signature_file(package);
-    let note = match fs::read(&path) {
+/// The signatures beside a package, each alone; none where there is no such file.
+pub(super) fn beside(path: &Path, component: &[u8]) -> anyhow::Result<Vec<Note>> {
+    let file = signature_file(path);
+    let note = match fs::read(&file) {
         Ok(note) => note,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("{} can't be read", path.display())),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(|| format!("{} can't be read", file.display())),
     };
-    // What isn't one wouldn't get through as a header.
-    if note.len() > MAX_NOTE {
-        bail!("{} is no signature: {} bytes long", path.display(), note.len());
+    // What isn't one, or isn't over this package, wouldn't get through.
+    let package = inspect(component).with_context(|| path.display().to_string())?;
+    let manifest = &package.manifest;
+    apart(&note, &manifest.name, &manifest.version, package.digest).with_context(|| file.display().to_string())
+}
+
+/// Signatures over one package as the text of one file; none where there are none.
+pub(super) fn together(notes: &[Note]) -> Option<String> {
+    let (first, rest) = notes.split_first()?;
+    let mut all = first.clone();
+    for signature in rest.iter().flat_map(Note::signatures) {
+        all.add(signature.clone());
     }
-    signer(&note).with_context(|| path.display().to_string())?;
-    Ok(Some(STANDARD.encode(note)))
+    Some(all.to_string())
 }

@@ -104,6 +104,26 @@ pub(crate) async fn sign(
     Ok(Json(shown(&publish::sign(&app, &caller, found, note).await?)))
 }
 
+/// The publishers' signatures of a version, as they were brought: each a signed note over name, version and digest.
+#[utoipa::path(get, path = "/v1/plugins/{namespace}/{name}/{version}/signatures", tag = "plugins",
+    params(("namespace" = String, Path), ("name" = String, Path), ("version" = String, Path)),
+    responses((status = 200, description = "In the order in which they came"), (status = 404, body = Problem)))]
+pub(crate) async fn signatures(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Path((namespace, name, number)): Path<(String, String, String)>,
+) -> Result<Json<Value>, Problem> {
+    let name = format!("{namespace}/{name}");
+    let world = app.world.load_full();
+    let found = world.version(&name, &version(&number)?, caller.sees());
+    let found = found.ok_or_else(|| Problem::not_found(format!("plugin {name} {number}")))?;
+    let number = found.manifest.version.to_string();
+    let mut rows = app.store.signatures().await?;
+    rows.retain(|row| row.tenant == found.tenant && row.package == name && row.version == number);
+    let signatures: Vec<Value> = rows.iter().map(|row| json!({ "key": row.key, "note": row.note })).collect();
+    Ok(Json(json!({ "digest": found.digest, "signatures": signatures })))
+}
+
 /// All versions of all packages that the caller may see.
 #[utoipa::path(get, path = "/v1/plugins", tag = "plugins", responses((status = 200, description = "By name and version")))]
 pub(crate) async fn list(State(app): State<SharedApp>, caller: Caller) -> Json<Value> {
