@@ -7,19 +7,22 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
 
+use crate::dist::{WASI_TARGET, add_target};
 use crate::packages::is_there;
 use crate::steps::{run, timed, workspace};
 
-/// A language that there is a kit for, beside Rust.
+/// A language that there is a kit for, where its guests aren't part of the workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Language {
     Python,
     TypeScript,
     C,
+    /// With a workspace of its own, since what it depends on isn't for the host.
+    Rust,
 }
 
 impl Language {
-    pub(crate) const ALL: [Self; 3] = [Self::Python, Self::TypeScript, Self::C];
+    pub(crate) const ALL: [Self; 4] = [Self::Python, Self::TypeScript, Self::C, Self::Rust];
 
     /// The name of its folders in `plugins/` and `tests/same/`.
     pub(crate) const fn name(self) -> &'static str {
@@ -27,6 +30,7 @@ impl Language {
             Self::Python => "python",
             Self::TypeScript => "typescript",
             Self::C => "c",
+            Self::Rust => "rust",
         }
     }
 
@@ -46,12 +50,22 @@ impl Language {
                 python_environment(&folder.join(self.name()), &kit.join("requirements.txt")).map(|bin| vec![bin])
             }
             Self::TypeScript => javascript(folder, &kit.join("package.json")),
-            Self::C if is_there(&["clang-19", "--version"]) && is_there(&["wasm-ld-19", "--version"]) => Ok(Vec::new()),
-            Self::C => bail!(
-                "clang-19 or its linker is missing: apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32"
-            ),
+            Self::C => clang().map(|()| Vec::new()),
+            Self::Rust => {
+                add_target(WASI_TARGET)?;
+                // For what is C in their dependencies.
+                clang().map(|()| Vec::new())
+            }
         }
     }
+}
+
+/// Debian's compiler for C, with what it needs for WebAssembly.
+fn clang() -> anyhow::Result<()> {
+    if is_there(&["clang-19", "--version"]) && is_there(&["wasm-ld-19", "--version"]) {
+        return Ok(());
+    }
+    bail!("clang-19 or its linker is missing: apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32")
 }
 
 /// A Python environment of its own with these requirements.
