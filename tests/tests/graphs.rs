@@ -8,8 +8,11 @@ use std::path::PathBuf;
 use assize_tests::{Client, Server, Setup, kit, policy, shared_file};
 use serde_json::{Value, json};
 
-/// How many pairs of input and output are known to hold, of the 94 of 60 graphs.
-const HOLD: usize = 94;
+/// How many pairs of input and output are known to hold, of the 94 of 60 graphs. The others are those of one graph, `aml`:
+/// the first row of its table of sanctions can't be read, the engine by itself would pass over it, and so it is refused.
+const HOLD: usize = 91;
+/// Some graphs read the clock. This is when their authors noted what they said.
+const NOTED: &str = "2025-08-19T16:55:02Z";
 
 /// One input, and what the graph should say of it.
 struct Pair {
@@ -126,8 +129,24 @@ fn judged(tenant: &Client, pair: &Pair) -> Result<Value, String> {
     if set.status != 200 {
         return Err(format!("the settings are refused: {}", set.text()));
     }
-    let case = json!({ "environment": "production", "kind": "event", "payload": pair.input, "occurred_at": "2026-01-01T00:00:00Z" });
+    let case = json!({ "environment": "production", "kind": "event", "payload": pair.input, "occurred_at": NOTED });
     Ok(tenant.post("/v1/decisions", &case).expect(201))
+}
+
+/// The graph with the one column that has no field asking for the merchant's country, as its author will have meant.
+fn repaired(pair: &Pair) -> Pair {
+    let mut graph = pair.graph.clone();
+    for node in graph["nodes"].as_array_mut().unwrap() {
+        for input in node["content"]["inputs"].as_array_mut().into_iter().flatten() {
+            if input.get("field").is_none() {
+                input["field"] = json!("merchant.location.country");
+            }
+        }
+    }
+    let mut output = pair.output.clone();
+    output["flags"]["globalSanctions"] = json!("red");
+    output["breakdown"] = json!({ "amber": 0, "green": 2, "red": 2 });
+    Pair { name: format!("{}, repaired", pair.name), graph, input: pair.input.clone(), output }
 }
 
 #[test]
@@ -163,6 +182,13 @@ fn graphs_say_what_their_authors_expect_and_say_it_again() {
         println!("  {why}");
     }
     assert!(pairs.len() - wrong.len() >= HOLD, "fewer than {HOLD} hold:\n{}", wrong.join("\n"));
+
+    // What the refusal is for: a payment to Russia passes the one table, and doesn't pass the other. It has a function in
+    // JavaScript, too.
+    let aml = repaired(pairs.iter().find(|pair| pair.name == "aml 1").unwrap());
+    let id = judged(&tenant, &aml).unwrap()["id"].as_str().unwrap().to_owned();
+    assert_eq!(aml.difference(&tenant.decision(&id)["record"]["plugins"][0]), None);
+    ids.push(id);
 
     for again in [false, true] {
         if again {
