@@ -103,8 +103,7 @@ fn add_branch(graph: &mut Value) {
     };
     let (first, last) = (id_of("inputNode").unwrap(), id_of("outputNode"));
     let expression = json!({ "id": OWN, "key": OWN, "value": "'review'" });
-    let node =
-        json!({ "id": OWN, "name": OWN, "type": "expressionNode", "content": { "expressions": [expression] } });
+    let node = json!({ "id": OWN, "name": OWN, "type": "expressionNode", "content": { "expressions": [expression] } });
     graph["nodes"].as_array_mut().unwrap().push(node);
     let mut edges = vec![json!({ "id": "a", "sourceId": first, "targetId": OWN })];
     edges.extend(last.map(|last| json!({ "id": "b", "sourceId": OWN, "targetId": last })));
@@ -177,7 +176,12 @@ fn graphs_say_what_their_authors_expect_and_say_it_again() {
     }
     fuel.sort_unstable();
     println!("{} of {} pairs hold; {} bytes", pairs.len() - wrong.len(), pairs.len(), bytes.len());
-    println!("units of fuel: {:?} to {:?}, half of them below {:?}", fuel.first(), fuel.last(), fuel.get(fuel.len() / 2));
+    println!(
+        "units of fuel: {:?} to {:?}, half of them below {:?}",
+        fuel.first(),
+        fuel.last(),
+        fuel.get(fuel.len() / 2)
+    );
     for why in &wrong {
         println!("  {why}");
     }

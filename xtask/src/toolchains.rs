@@ -87,10 +87,12 @@ fn go(folder: &Path, kit: &Path) -> anyhow::Result<Toolchain> {
         fs::write(own.join("Cargo.toml"), &wanted)?;
         run(cargo().args(["fetch", "--quiet", "--manifest-path"]).arg(own.join("Cargo.toml")))
     })?;
-    let packages = output(cargo().args(["metadata", "--format-version", "1", "--manifest-path"]).arg(own.join("Cargo.toml")))?;
+    let packages =
+        output(cargo().args(["metadata", "--format-version", "1", "--manifest-path"]).arg(own.join("Cargo.toml")))?;
     let packages: serde_json::Value = serde_json::from_slice(&packages).context("cargo metadata can't be read")?;
     let packages = packages.get("packages").and_then(serde_json::Value::as_array);
-    let generator = packages.into_iter().flatten().find(|package| package.get("name").is_some_and(|name| name == "wit-bindgen-go"));
+    let generator =
+        packages.into_iter().flatten().find(|package| package.get("name").is_some_and(|name| name == "wit-bindgen-go"));
     let place = generator.and_then(|package| package.get("manifest_path")?.as_str());
     let runtime = Path::new(place.context("cargo fetched no wit-bindgen-go")?).with_file_name("src").join("pkg");
     let variables = vec![

@@ -43,7 +43,9 @@ impl Graph {
             return Err(format!("graph: {} nodes; {MOST_NODES} are the most", nodes.len()));
         }
         if let Some(import) = imports.first() {
-            return Err(format!("graph: imports `{import}`; there is nothing to import from, so write it into the graph"));
+            return Err(format!(
+                "graph: imports `{import}`; there is nothing to import from, so write it into the graph"
+            ));
         }
         if let Some(bad) = &self.bad_schema {
             return Err(bad.clone());
@@ -152,7 +154,9 @@ impl Graph {
 
     /// What went wrong, and in which node.
     fn told(&self, error: &EvaluationError) -> String {
-        let EvaluationError::NodeError { node_id, source, .. } = error else { return format!("the graph failed: {error}") };
+        let EvaluationError::NodeError { node_id, source, .. } = error else {
+            return format!("the graph failed: {error}");
+        };
         let name = self.content.nodes.iter().find(|node| node.id == *node_id).map_or("", |node| &node.name);
         format!("the graph failed in node `{name}` ({node_id}): {}", crate::outcome::short(&source.to_string()))
     }

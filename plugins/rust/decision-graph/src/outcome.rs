@@ -46,7 +46,8 @@ impl VerdictPlace {
             )));
         }
         let given = output.pointer(&self.at);
-        let word = given.and_then(word).ok_or_else(|| unmapped("verdict", &self.at, given, "a text, number or bool"))?;
+        let word =
+            given.and_then(word).ok_or_else(|| unmapped("verdict", &self.at, given, "a text, number or bool"))?;
         let Some(values) = &self.values else {
             return named(&word).ok_or_else(|| unmapped("verdict", &self.at, given, "allow, warn, review or block"));
         };
@@ -88,7 +89,9 @@ impl Found {
         let given = output.pointer(&self.at)?;
         let holds = match &self.values {
             None => !matches!(given, Value::Null | Value::Bool(false)),
-            Some(values) => word(given).is_some_and(|given| values.iter().any(|value| word(value).as_deref() == Some(&given))),
+            Some(values) => {
+                word(given).is_some_and(|given| values.iter().any(|value| word(value).as_deref() == Some(&given)))
+            }
         };
         let mut finding = Finding::new(self.code.as_str(), self.severity, self.message.as_str());
         finding.citation.clone_from(&self.citation);
