@@ -136,7 +136,9 @@ fn judged(tenant: &Client, pair: &Pair) -> Result<Value, String> {
 fn repaired(pair: &Pair) -> Pair {
     let mut graph = pair.graph.clone();
     for node in graph["nodes"].as_array_mut().unwrap() {
-        for input in node["content"]["inputs"].as_array_mut().into_iter().flatten() {
+        // A function's content is a text.
+        let inputs = node.pointer_mut("/content/inputs").and_then(Value::as_array_mut);
+        for input in inputs.into_iter().flatten() {
             if input.get("field").is_none() {
                 input["field"] = json!("merchant.location.country");
             }

@@ -95,7 +95,7 @@ func world(seen map[string]any) {
 	fmt.Println("a line on standard output")
 	assize.Infof("a line in the log")
 	seen["milliseconds"] = time.Now().UnixMilli()
-	seen["random"] = rand.Int63()
+	seen["random"] = rand.Float64()
 	seen["environment"] = len(os.Environ())
 	seen["arguments"] = len(os.Args)
 	refused := func(err error) string {
