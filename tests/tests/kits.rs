@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// In Rust, and those whose kits could be built here.
 fn guests() -> Vec<(&'static str, Vec<u8>)> {
-    let others = ["python", "typescript", "c"];
+    let others = ["python", "typescript", "c", "go"];
     let built = others.into_iter().filter_map(|name| Some((name, kit(&format!("test-same-{name}-1.0.0"))?)));
     std::iter::once(("rust", guest("same-rust"))).chain(built).collect()
 }

@@ -16,7 +16,7 @@ use crate::steps::{cargo, output, run, workspace};
 const TARGET: &str = "wasm32-unknown-unknown";
 /// What guests are built for that ask for a clock or for randomness, as those of other languages do. Its compiler makes
 /// components.
-const WASI_TARGET: &str = "wasm32-wasip2";
+pub(crate) const WASI_TARGET: &str = "wasm32-wasip2";
 
 /// Builds the guests in other languages alone, and packs them.
 ///
@@ -176,7 +176,7 @@ fn build_guests<'a>(target: &str, guests: impl Iterator<Item = &'a Guest>) -> an
 }
 
 /// Adds a target that guests are built for, where the toolchain lacks it.
-fn add_target(target: &str) -> anyhow::Result<()> {
+pub(crate) fn add_target(target: &str) -> anyhow::Result<()> {
     let libraries =
         output(Command::new("rustc").args(["--print", "target-libdir", "--target", target]).current_dir(workspace()))?;
     let libraries = String::from_utf8(libraries)?;

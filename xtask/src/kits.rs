@@ -1,4 +1,4 @@
-//! Guests in other languages than Rust: plugins under `plugins/LANGUAGE/`, and the one agent in every language under
+//! Guests that aren't part of the workspace: plugins under `plugins/LANGUAGE/`, and the one agent in every language under
 //! `tests/same/`. Each has a `build.sh` that makes `build/component.wasm`, the same that its README has people run.
 //!
 //! What was built from the same files is taken from `target/kits`, so that the toolchains are needed once.
@@ -15,7 +15,7 @@ use assize_ledger::Digest;
 
 use crate::dist::{Dist, replace};
 use crate::steps::{run, timed, workspace};
-use crate::toolchains::Language;
+use crate::toolchains::{Language, Toolchain};
 
 /// One guest.
 struct Guest {
@@ -61,9 +61,9 @@ pub(crate) fn build(dist: &Dist) -> anyhow::Result<()> {
 pub fn test(dist: &Dist) -> anyhow::Result<()> {
     for guest in guests()? {
         if guest.folder.join("test.sh").is_file()
-            && let Some(path) = guest.toolchain(dist)?
+            && let Some(toolchain) = guest.toolchain(dist)?
         {
-            guest.run("test.sh", &path)?;
+            guest.run("test.sh", &toolchain)?;
         }
     }
     Ok(())
@@ -92,20 +92,20 @@ impl Guest {
         if let Ok(component) = fs::read(&kept) {
             return Ok(Some(component));
         }
-        let Some(path) = self.toolchain(dist)? else { return Ok(None) };
+        let Some(toolchain) = self.toolchain(dist)? else { return Ok(None) };
         let component = self.folder.join("build/component.wasm");
-        timed(&format!("kits: {}", self.name()), || self.run("build.sh", &path))?;
+        timed(&format!("kits: {}", self.name()), || self.run("build.sh", &toolchain))?;
         let bytes = fs::read(&component).with_context(|| format!("{} can't be read", component.display()))?;
         fs::create_dir_all(target.join("kits"))?;
         replace(&kept, &bytes)?;
         Ok(Some(bytes))
     }
 
-    /// The folders to search for its toolchain's programs. None, with a line that says so: it can't be had here.
-    fn toolchain(&self, dist: &Dist) -> anyhow::Result<Option<Vec<PathBuf>>> {
+    /// None, with a line that says so: its toolchain can't be had here.
+    fn toolchain(&self, dist: &Dist) -> anyhow::Result<Option<Toolchain>> {
         let target = dist.folder().parent().context("a folder in target")?;
         match self.language.toolchain(&target.join("toolchains")) {
-            Ok(path) => Ok(Some(path)),
+            Ok(toolchain) => Ok(Some(toolchain)),
             Err(error) if env::var_os("CI").is_some() => Err(error.context(self.name())),
             Err(error) => {
                 eprintln!("skipped: {}: {error:#}", self.name());
@@ -114,12 +114,13 @@ impl Guest {
         }
     }
 
-    fn run(&self, script: &str, path: &[PathBuf]) -> anyhow::Result<()> {
+    fn run(&self, script: &str, toolchain: &Toolchain) -> anyhow::Result<()> {
         let before = env::var_os("PATH").unwrap_or_default();
-        let path = env::join_paths(path.iter().cloned().chain(env::split_paths(&before)))?;
+        let path = env::join_paths(toolchain.path.iter().cloned().chain(env::split_paths(&before)))?;
         let mut command = Command::new("sh");
         command.arg(self.folder.join(script)).current_dir(&self.folder);
         command.env("PATH", path).env("ASSIZE", workspace());
+        command.envs(toolchain.variables.iter().map(|(name, value)| (name, value)));
         // Nothing of what a build in CI may leave behind on the machine belongs to the sources.
         run(command.env("PYTHONDONTWRITEBYTECODE", "1"))
     }

@@ -1,8 +1,8 @@
 //! `assize plugin …`: packages, from a compiler's output to the registry of a server.
 
 mod author;
-mod inspect;
 mod exchange;
+mod inspect;
 mod life;
 mod publish;
 mod signing;

@@ -1,6 +1,6 @@
 //! WASI 0.2 for guests that need it, without a world behind it.
 //!
-//! The wall clock stands at the case's `occurred-at`, the monotonic clock at zero; random bytes are derived from the
+//! The wall clock stands at the case's `occurred-at`, the monotonic clock at its first tick; random bytes are derived from the
 //! case; there are no environment variables, arguments or files; a socket or a name is refused before the system is
 //! asked; stdin is empty, stdout and stderr are bounded and kept. Waiting for the clock is over at once: the guest can't see the difference, and a worker isn't held up.
 
@@ -112,15 +112,19 @@ impl HostWallClock for FixedWall {
     }
 }
 
+/// Nanoseconds.
+const TICK: u64 = 1_000_000;
+
 struct FixedMonotonic;
 
 impl HostMonotonicClock for FixedMonotonic {
     fn resolution(&self) -> u64 {
-        1_000_000
+        TICK
     }
 
+    // Not 0, which Go's runtime takes for a broken clock.
     fn now(&self) -> u64 {
-        0
+        TICK
     }
 }
 

@@ -1,4 +1,4 @@
-/* Write an Assize risk agent in C: one function and a manifest.
+/* Write an Assize plugin in C: one function and a manifest.
  *
  *     #include <assize.h>
  *
@@ -143,22 +143,122 @@ assize_failure assize_fine(void);
 assize_failure assize_refuse_settings(const char *why, ...);
 assize_failure assize_refuse_case(const char *why, ...);
 
+/* ---- Rules ---- */
+
+/* From least to most restrictive; where several apply, the most restrictive wins. */
+typedef enum { ASSIZE_ALLOW, ASSIZE_WARN, ASSIZE_REVIEW, ASSIZE_BLOCK } assize_verdict;
+
+/* The verdict of this name; `otherwise` where there is none. */
+assize_verdict assize_verdict_of(assize_str name, assize_verdict otherwise);
+
+/* One agent's assessment, named. */
+typedef struct {
+    /* Name of the binding that the agent ran for. */
+    assize_str binding;
+    assize_str plugin, version;
+    double weight;
+    assize_assessment assessment;
+} assize_opinion;
+
+/* What the risk agents say together: a score from 0 to 10, a confidence from 0 to 1. */
+typedef struct {
+    double score, confidence;
+    const assize_opinion *opinions;
+    size_t opinion_count;
+} assize_risk;
+
+typedef struct {
+    assize_verdict verdict;
+    /* Stable and machine-readable. */
+    assize_str code;
+    /* Its findings: `assize_add(&ruling->reasons, …)`. The score counts for nothing here. */
+    assize_assessment reasons;
+} assize_ruling;
+
+/* For the rule to return. */
+assize_failure assize_ruled(assize_ruling *ruling, assize_verdict verdict, const char *code);
+
+/* ---- Actions ---- */
+
+/* One rule's ruling, named. */
+typedef struct {
+    assize_str binding, plugin, version;
+    assize_ruling ruling;
+} assize_judgment;
+
+/* What came of a case. */
+typedef struct {
+    assize_verdict verdict;
+    /* The decision's reason code. */
+    assize_str reason;
+    assize_risk risk;
+    const assize_judgment *judgments;
+    size_t judgment_count;
+} assize_outcome;
+
+typedef enum {
+    ASSIZE_EFFECT_ALERT, ASSIZE_EFFECT_WEBHOOK, ASSIZE_EFFECT_ADJUST, ASSIZE_EFFECT_CREATE_RULE, ASSIZE_EFFECT_DISABLE_RULE,
+    ASSIZE_EFFECT_ESCALATE, ASSIZE_EFFECT_PERFORM
+} assize_effect_kind;
+
+/* What an action plans; made by the functions below. The host carries it out, or not. */
+typedef struct {
+    assize_effect_kind kind;
+    assize_severity severity;
+    /* A title, URL, target, plugin, binding or action; the key of an adjustment; a body, value, settings or parameters. */
+    assize_str what, key, with;
+    /* No amount: the pointer NULL. */
+    assize_str amount, currency;
+    uint64_t seconds;
+} assize_effect;
+
+typedef struct {
+    assize_effect *effects;
+    size_t effect_count, effect_room;
+} assize_plan;
+
+void assize_plan_alert(assize_plan *plan, assize_severity severity, assize_str title, assize_str body);
+/* Bodies, values, settings and parameters are JSON documents. */
+void assize_plan_webhook(assize_plan *plan, assize_str url, assize_str body);
+/* Changes a setting of the governed application. */
+void assize_plan_adjustment(assize_plan *plan, assize_str target, assize_str key, assize_str value);
+/* Binds a rule for a while. */
+void assize_plan_rule(assize_plan *plan, assize_str plugin, assize_str settings, uint64_t seconds);
+/* Switches a binding off. */
+void assize_plan_no_rule(assize_plan *plan, assize_str binding);
+/* Asks people to look. */
+void assize_plan_escalation(assize_plan *plan, assize_severity severity);
+/* Any other action of the governed application, e.g. `user.suspend`. An amount is a decimal such as `1250.00` with an ISO 4217
+ * code; none: two empty strings. */
+void assize_plan_request(assize_plan *plan, assize_str action, assize_str amount, assize_str currency, assize_str parameters);
+
 /* ---- The plugin ---- */
 
-/* Refuses settings that the agent can't work with, when they are set rather than when a case comes. */
+/* Refuses settings that the plugin can't work with, when they are set rather than when a case comes. */
 typedef assize_failure assize_check(const assize_json *settings);
 typedef assize_failure assize_assess(const assize_json *settings, const assize_case *subject, assize_assessment *answer);
+typedef assize_failure assize_rule(
+    const assize_json *settings, const assize_case *subject, const assize_risk *risk, assize_ruling *ruling);
+typedef assize_failure assize_action(
+    const assize_json *settings, const assize_case *subject, const assize_outcome *outcome, assize_plan *plan);
 
 /* A check that takes any. */
 assize_failure assize_any_settings(const assize_json *settings);
 
-/* Makes a risk agent of both, once in a plugin. */
-#define ASSIZE_RISK_AGENT(check, assess) \
-    assize_check *const assize_plugin_check = (check); \
-    assize_assess *const assize_plugin_assess = (assess);
-
 extern assize_check *const assize_plugin_check;
 extern assize_assess *const assize_plugin_assess;
+extern assize_rule *const assize_plugin_rule;
+extern assize_action *const assize_plugin_action;
+
+/* Each makes a plugin of a check and a function, once in a plugin. */
+#define ASSIZE_RISK_AGENT(check, assess) ASSIZE_PLUGIN(check, assess, NULL, NULL)
+#define ASSIZE_COMPLIANCE_RULE(check, rule) ASSIZE_PLUGIN(check, NULL, rule, NULL)
+#define ASSIZE_ACTION(check, plan) ASSIZE_PLUGIN(check, NULL, NULL, plan)
+#define ASSIZE_PLUGIN(check, assess, rule, plan) \
+    assize_check *const assize_plugin_check = (check); \
+    assize_assess *const assize_plugin_assess = (assess); \
+    assize_rule *const assize_plugin_rule = (rule); \
+    assize_action *const assize_plugin_action = (plan);
 
 /* Lines for the plugin's author: bounded by the host and kept with the decision. Tests print them. */
 typedef enum { ASSIZE_LOG_DEBUG, ASSIZE_LOG_INFO, ASSIZE_LOG_WARN, ASSIZE_LOG_ERROR } assize_level;

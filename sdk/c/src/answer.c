@@ -61,3 +61,52 @@ assize_failure assize_any_settings(const assize_json *settings) {
     (void)settings;
     return assize_fine();
 }
+
+assize_verdict assize_verdict_of(assize_str name, assize_verdict otherwise) {
+    static const char *const names[] = {"allow", "warn", "review", "block"};
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+        if (assize_equal(name, assize_str_of(names[n]))) return (assize_verdict)n;
+    }
+    return otherwise;
+}
+
+assize_failure assize_ruled(assize_ruling *ruling, assize_verdict verdict, const char *code) {
+    ruling->verdict = verdict;
+    ruling->code = assize_format("%s", code);
+    return assize_fine();
+}
+
+static void plan_effect(assize_plan *plan, assize_effect effect) {
+    plan->effects = assize_room(plan->effects, plan->effect_count, &plan->effect_room, sizeof effect);
+    plan->effects[plan->effect_count++] = effect;
+}
+
+void assize_plan_alert(assize_plan *plan, assize_severity severity, assize_str title, assize_str body) {
+    plan_effect(plan, (assize_effect){.kind = ASSIZE_EFFECT_ALERT, .severity = severity, .what = title, .with = body});
+}
+
+void assize_plan_webhook(assize_plan *plan, assize_str url, assize_str body) {
+    plan_effect(plan, (assize_effect){.kind = ASSIZE_EFFECT_WEBHOOK, .what = url, .with = body});
+}
+
+void assize_plan_adjustment(assize_plan *plan, assize_str target, assize_str key, assize_str value) {
+    plan_effect(plan, (assize_effect){.kind = ASSIZE_EFFECT_ADJUST, .what = target, .key = key, .with = value});
+}
+
+void assize_plan_rule(assize_plan *plan, assize_str plugin, assize_str settings, uint64_t seconds) {
+    plan_effect(plan, (assize_effect){.kind = ASSIZE_EFFECT_CREATE_RULE, .what = plugin, .with = settings, .seconds = seconds});
+}
+
+void assize_plan_no_rule(assize_plan *plan, assize_str binding) {
+    plan_effect(plan, (assize_effect){.kind = ASSIZE_EFFECT_DISABLE_RULE, .what = binding});
+}
+
+void assize_plan_escalation(assize_plan *plan, assize_severity severity) {
+    plan_effect(plan, (assize_effect){.kind = ASSIZE_EFFECT_ESCALATE, .severity = severity});
+}
+
+void assize_plan_request(assize_plan *plan, assize_str action, assize_str amount, assize_str currency, assize_str parameters) {
+    if (amount.len == 0) amount = (assize_str){NULL, 0};
+    plan_effect(plan, (assize_effect){
+        .kind = ASSIZE_EFFECT_PERFORM, .what = action, .amount = amount, .currency = currency, .with = parameters});
+}

@@ -68,7 +68,30 @@ static bool covers(const assize_assessment *answer, const assize_case *subject, 
     return false;
 }
 
-static void compare(const char *file, const assize_json *expect, const assize_case *subject, const assize_assessment *answer) {
+/* What a plugin answered: a rule's findings and its code stand in `findings`, an action's effects in `plan`. */
+typedef struct {
+    assize_assessment findings;
+    assize_ruling ruling;
+    assize_plan plan;
+} seen;
+
+static bool has_verdict(const seen *answer, assize_str wanted) {
+    return assize_plugin_rule != NULL && assize_verdict_of(wanted, ASSIZE_ALLOW) == answer->ruling.verdict
+        && (answer->ruling.verdict != ASSIZE_ALLOW || assize_equal(wanted, assize_str_of("allow")));
+}
+
+static bool has_effects(const seen *answer, const assize_json *wanted) {
+    static const char *const kinds[] = {"alert", "webhook", "adjust", "create-rule", "disable-rule", "escalate", "perform"};
+    size_t n = 0;
+    for (const assize_json *kind = wanted->first; kind != NULL; kind = kind->next, n++) {
+        if (n >= answer->plan.effect_count) return false;
+        if (!assize_equal(kind->text, assize_str_of(kinds[answer->plan.effects[n].kind]))) return false;
+    }
+    return n == answer->plan.effect_count;
+}
+
+static void compare(const char *file, const assize_json *expect, const assize_case *subject, const seen *given) {
+    const assize_assessment *answer = &given->findings;
     if (!(answer->score >= assize_number(assize_member(expect, "score_min"), 0))) complain(file, assize_str_of("the score is below score_min"));
     if (!(answer->score <= assize_number(assize_member(expect, "score_max"), 10))) complain(file, assize_str_of("the score is above score_max"));
     if (!(answer->confidence >= 0 && answer->confidence <= 1)) complain(file, assize_str_of("the confidence is out of range"));
@@ -86,10 +109,90 @@ static void compare(const char *file, const assize_json *expect, const assize_ca
             for (const assize_json *span = known->first; span != NULL; span = span->next) {
                 if (!covers(answer, subject, span)) complain(file, assize_format("no evidence covers %t", member(span, "text", "")));
             }
+        } else if (assize_equal(known->name, assize_str_of("verdict"))) {
+            if (!has_verdict(given, known->text)) complain(file, assize_format("the verdict isn't %t", known->text));
+        } else if (assize_equal(known->name, assize_str_of("effects"))) {
+            if (!has_effects(given, known)) complain(file, assize_str_of("other effects are planned"));
         } else if (!assize_equal(known->name, assize_str_of("score_min")) && !assize_equal(known->name, assize_str_of("score_max"))) {
             complain(file, assize_format("expect has the unknown member %t", known->name));
         }
     }
+}
+
+static assize_severity severity_of(assize_str name) {
+    static const char *const names[] = {"info", "low", "medium", "high", "critical"};
+    size_t n = 0;
+    while (n < ASSIZE_CRITICAL && !assize_equal(name, assize_str_of(names[n]))) n++;
+    return (assize_severity)n;
+}
+
+/* Findings of others, without their evidence: codes and severities are what rules and actions go by. */
+static void read_findings(const assize_json *listed, assize_assessment *into) {
+    for (const assize_json *from = listed == NULL ? NULL : listed->first; from != NULL; from = from->next) {
+        assize_finding *finding = assize_add(into, "", severity_of(member(from, "severity", "info")),
+            assize_number(assize_member(from, "contribution"), 0), "%t", member(from, "message", ""));
+        finding->code = member(from, "code", "");
+    }
+}
+
+static assize_risk read_risk(const assize_json *given) {
+    assize_risk risk = {
+        .score = assize_number(assize_member(given, "score"), 0), .confidence = assize_number(assize_member(given, "confidence"), 1)};
+    assize_opinion *opinions = NULL;
+    size_t room = 0;
+    const assize_json *listed = assize_member(given, "opinions");
+    for (const assize_json *from = listed == NULL ? NULL : listed->first; from != NULL; from = from->next) {
+        const assize_json *told = assize_member(from, "assessment");
+        opinions = assize_room(opinions, risk.opinion_count, &room, sizeof *opinions);
+        assize_opinion *opinion = &opinions[risk.opinion_count++];
+        *opinion = (assize_opinion){
+            .binding = member(from, "binding", ""), .plugin = member(from, "plugin", ""), .version = member(from, "version", ""),
+            .weight = assize_number(assize_member(from, "weight"), 1),
+            .assessment = {.score = assize_number(assize_member(told, "score"), 0),
+                .confidence = assize_number(assize_member(told, "confidence"), 1), .attributes = member(told, "attributes", "{}")},
+        };
+        read_findings(assize_member(told, "findings"), &opinion->assessment);
+    }
+    risk.opinions = opinions;
+    return risk;
+}
+
+static assize_outcome read_outcome(const assize_json *given) {
+    assize_outcome outcome = {
+        .verdict = assize_verdict_of(member(given, "verdict", "allow"), ASSIZE_BLOCK), .reason = member(given, "reason", ""),
+        .risk = read_risk(assize_member(given, "risk"))};
+    assize_judgment *judgments = NULL;
+    size_t room = 0;
+    const assize_json *listed = assize_member(given, "judgments");
+    for (const assize_json *from = listed == NULL ? NULL : listed->first; from != NULL; from = from->next) {
+        const assize_json *told = assize_member(from, "ruling");
+        judgments = assize_room(judgments, outcome.judgment_count, &room, sizeof *judgments);
+        assize_judgment *judgment = &judgments[outcome.judgment_count++];
+        *judgment = (assize_judgment){
+            .binding = member(from, "binding", ""), .plugin = member(from, "plugin", ""), .version = member(from, "version", ""),
+            .ruling = {.verdict = assize_verdict_of(member(told, "verdict", "allow"), ASSIZE_BLOCK), .code = member(told, "code", "")},
+        };
+        read_findings(assize_member(told, "findings"), &judgment->ruling.reasons);
+    }
+    outcome.judgments = judgments;
+    return outcome;
+}
+
+/* Asks the plugin, of whichever kind it is. */
+static assize_failure judge(const assize_json *fixture, const assize_json *settings, const assize_case *subject, seen *answer) {
+    assize_failure failure = assize_plugin_check(settings);
+    if (failure.kind != ASSIZE_FINE) return failure;
+    if (assize_plugin_assess != NULL) return assize_plugin_assess(settings, subject, &answer->findings);
+    if (assize_plugin_rule != NULL) {
+        assize_risk risk = read_risk(assize_member(fixture, "risk"));
+        failure = assize_plugin_rule(settings, subject, &risk, &answer->ruling);
+        answer->findings = answer->ruling.reasons;
+        /* The ruling's own code counts among the codes. */
+        assize_add(&answer->findings, "", ASSIZE_INFO, 0, "")->code = answer->ruling.code;
+        return failure;
+    }
+    assize_outcome outcome = read_outcome(assize_member(fixture, "outcome"));
+    return assize_plugin_action(settings, subject, &outcome, &answer->plan);
 }
 
 static void run(const char *file) {
@@ -118,9 +221,8 @@ static void run(const char *file) {
         jurisdictions[subject.jurisdiction_count++] = code->text;
     }
     subject.jurisdictions = jurisdictions;
-    assize_assessment answer = {0};
-    assize_failure failure = assize_plugin_check(settings);
-    if (failure.kind == ASSIZE_FINE) failure = assize_plugin_assess(settings, &subject, &answer);
+    seen answer = {0};
+    assize_failure failure = judge(fixture, settings, &subject, &answer);
     assize_str refusal = member(expect, "failure", NULL);
     if (failure.kind != ASSIZE_FINE) {
         if (refusal.ptr == NULL || assize_find(failure.why, refusal, 0) == ASSIZE_NOWHERE) complain(file, assize_format("refused: %t", failure.why));

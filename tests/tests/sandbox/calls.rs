@@ -148,7 +148,7 @@ fn a_guest_that_asks_for_time_and_chance_gets_the_cases() {
 
 #[test]
 fn the_world_of_a_languages_runtime_is_the_cases_and_empty_besides() {
-    for language in ["python", "typescript"] {
+    for language in ["python", "typescript", "go"] {
         let Some(bytes) = kit(&format!("test-same-{language}-1.0.0")) else { continue };
         let other = Sandbox::new(SandboxConfig { slots: 2, ..SandboxConfig::default() }).unwrap();
         let (here, there) = (load(&SANDBOX, &bytes), load(&other, &bytes));

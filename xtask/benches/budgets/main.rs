@@ -8,6 +8,7 @@ mod again;
 mod evidence;
 mod figures;
 mod inside;
+mod languages;
 mod large;
 mod load;
 #[allow(dead_code, clippy::unwrap_used, reason = "the server that the store's tests start")]
@@ -69,6 +70,7 @@ fn main() -> anyhow::Result<()> {
     let data = tempfile::tempdir().context("no temporary directory")?;
     served::measure(&dist, data.path(), effort, &mut figures)?;
     starting::measure(&dist, &mut figures)?;
+    languages::measure(&dist, &mut figures)?;
     // As it is installed: every commit is on the disk.
     let postgres = postgres::Server::start(&[]);
     evidence::measure(&dist, postgres.as_ref(), effort, &mut figures)?;

@@ -1,5 +1,4 @@
-//! Starting with 50 plugins: with nothing compiled yet, and with everything. `ASSIZE_PYTHON_COMPONENT` names a package in
-//! Python, of which there are then three among them.
+//! Starting with 50 plugins, three of them in Python where its kit was built: with nothing compiled yet, and with everything.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,30 +12,25 @@ use xtask::server::{Server, Start};
 use crate::figures::{Figures, Goal};
 use crate::served::resident_megabytes;
 
-const KEY: &str = "a-key-for-the-benchmark-only";
+pub(crate) const KEY: &str = "a-key-for-the-benchmark-only";
 const PLUGINS: usize = 50;
 const IN_PYTHON: usize = 3;
+const PYTHON: &str = "assize-personal-data-1.0.0.wasm";
 
 /// Measures it, in a folder of its own.
 pub(crate) fn measure(dist: &Dist, figures: &mut Figures) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("no temporary directory")?;
-    let start = Start {
-        binary: dist.binary(),
-        data: folder.path().join("data"),
-        listen: ([127, 0, 0, 1], 0).into(),
-        arguments: vec![
-            "--bare".to_owned(),
-            "--compiled-key".to_owned(),
-            folder.path().join("key").display().to_string(),
-        ],
-        admin_key: Some(KEY.to_owned()),
-        log: "error",
-    };
+    let start = start_in(dist, folder.path());
     let server = start.start()?;
     let bare = idle(&server)?;
-    let (count, in_python) = publish(dist, &mut Client::connect(server.address(), KEY)?)?;
+    let (packages, in_python) = packages(dist)?;
+    publish(&packages, &mut Client::connect(server.address(), KEY)?)?;
     server.stop()?;
+    let count = packages.len();
     let what = |how: &str| format!("start with {count} plugins ({in_python} in Python), {how}");
+    if in_python == 0 {
+        figures.missing("start with three plugins in Python among them", "ms", Goal::None, "its kit wasn't built");
+    }
 
     let server = start.start()?;
     figures.add(what("everything compiled before"), "ms", Goal::AtMost(300.0), milliseconds(server.start_time()));
@@ -58,22 +52,39 @@ fn milliseconds(duration: Duration) -> f64 {
 }
 
 /// What it holds once it has nothing to do.
-fn idle(server: &Server) -> anyhow::Result<f64> {
+pub(crate) fn idle(server: &Server) -> anyhow::Result<f64> {
     std::thread::sleep(Duration::from_secs(1));
     resident_megabytes(server.id()).context("this system doesn't tell how much memory a process holds")
 }
 
-/// Publishes and activates what is packed under more and more names. Gives how many there are, and how many in Python.
-fn publish(dist: &Dist, client: &mut Client) -> anyhow::Result<(usize, usize)> {
+/// The packages that it is started with, and how many are in Python.
+fn packages(dist: &Dist) -> anyhow::Result<(Vec<Vec<u8>>, usize)> {
     let mut packed = Vec::new();
     for entry in std::fs::read_dir(dist.plugins())? {
         packed.push(std::fs::read(entry?.path())?);
     }
-    let in_python =
-        std::env::var_os("ASSIZE_PYTHON_COMPONENT").map(|path| std::fs::read(Path::new(&path))).transpose()?;
-    let python = in_python.iter().cycle().take(if in_python.is_some() { IN_PYTHON } else { 0 });
-    let names = (0..PLUGINS).map(|number| format!("many/plugin-{number}"));
-    for (name, package) in names.zip(python.chain(packed.iter().cycle())) {
+    let python = std::fs::read(dist.kits().join(PYTHON)).ok();
+    let in_python = if python.is_some() { IN_PYTHON } else { 0 };
+    let python = python.iter().cycle().take(in_python);
+    Ok((python.chain(packed.iter().cycle()).take(PLUGINS).cloned().collect(), in_python))
+}
+
+/// A server in a folder of its own, with the key of what it keeps compiled beside its data.
+pub(crate) fn start_in(dist: &Dist, folder: &Path) -> Start {
+    Start {
+        binary: dist.binary(),
+        data: folder.join("data"),
+        listen: ([127, 0, 0, 1], 0).into(),
+        arguments: vec!["--bare".to_owned(), "--compiled-key".to_owned(), folder.join("key").display().to_string()],
+        admin_key: Some(KEY.to_owned()),
+        log: "error",
+    }
+}
+
+/// Publishes and activates packages, each under a name of its own: `many/plugin-0` and so on.
+pub(crate) fn publish(packages: &[Vec<u8>], client: &mut Client) -> anyhow::Result<()> {
+    for (number, package) in packages.iter().enumerate() {
+        let name = format!("many/plugin-{number}");
         let component = assize_tests::repacked(package, &renamed(package, &name)?);
         let (status, answer) = client.send("POST", "/v1/plugins", "application/wasm", &component)?;
         if !(200..300).contains(&status) {
@@ -83,7 +94,7 @@ fn publish(dist: &Dist, client: &mut Client) -> anyhow::Result<(usize, usize)> {
         let version = version.get("version").and_then(Value::as_str).context("a package without a version")?;
         client.must("POST", &format!("/v1/plugins/{name}/{version}/activate"), &json!({}))?;
     }
-    Ok((PLUGINS, if in_python.is_some() { IN_PYTHON } else { 0 }))
+    Ok(())
 }
 
 /// The package's manifest with another name.
