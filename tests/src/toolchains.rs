@@ -18,6 +18,7 @@ pub fn toolchain(language: &str) -> Option<Vec<(&'static str, OsString)>> {
         "typescript" | "javascript" => {
             (vec![installed.join("javascript/node_modules/.bin"), installed.join("node/bin")], "componentize-qjs")
         }
+        "go" => (vec![installed.join("go/bin")], "go"),
         "c" => (Vec::new(), "clang-19"),
         _ => panic!("no toolchain is known for {language}"),
     };
@@ -25,7 +26,11 @@ pub fn toolchain(language: &str) -> Option<Vec<(&'static str, OsString)>> {
     let path: Vec<PathBuf> = folders.into_iter().chain(env::split_paths(&before)).collect();
     let path = env::join_paths(path).unwrap();
     let mut asked = Command::new(needed);
-    asked.arg("--version").env("PATH", &path).stdout(Stdio::null()).stderr(Stdio::null());
+    asked
+        .arg(if language == "go" { "version" } else { "--version" })
+        .env("PATH", &path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     if !asked.status().is_ok_and(|status| status.success()) {
         assert!(env::var_os("CI").is_none(), "{needed} is missing: run `cargo xtask kits`");
         println!(
@@ -39,7 +44,26 @@ pub fn toolchain(language: &str) -> Option<Vec<(&'static str, OsString)>> {
         environment.push(("CARGO_TARGET_DIR", target_folder().join("authored").into()));
         environment.push(("CARGO_NET_OFFLINE", "true".into()));
     }
+    if language == "go" {
+        environment.extend([
+            ("WIT_GO", go_runtime()?.into()),
+            ("GOPROXY", "off".into()),
+            ("GOTOOLCHAIN", "local".into()),
+            ("GOCACHE", installed.join("go-cache").into()),
+            ("GOPATH", installed.join("go-path").into()),
+        ]);
+    }
     Some(environment)
+}
+
+/// The runtime of Go's generated bindings, where `cargo xtask kits` had it fetched: in the package of their generator.
+fn go_runtime() -> Option<PathBuf> {
+    let manifest = target_folder().join("toolchains/go-runtime/Cargo.toml");
+    let mut asked = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    asked.args(["metadata", "--offline", "--format-version", "1", "--manifest-path"]).arg(manifest);
+    let said: serde_json::Value = serde_json::from_slice(&asked.output().ok()?.stdout).ok()?;
+    let generator = said["packages"].as_array()?.iter().find(|package| package["name"] == "wit-bindgen-go")?;
+    Some(PathBuf::from(generator["manifest_path"].as_str()?).with_file_name("src").join("pkg"))
 }
 
 /// Has a project in Rust use the versions of libraries that the workspace uses, which are on this machine.

@@ -16,11 +16,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Of each kit, what a template is made for.
-const LANGUAGES: [(&str, &[&str]); 5] = [
+const LANGUAGES: [(&str, &[&str]); 6] = [
     ("rust", &["risk-agent", "rule", "action"]),
     ("python", &["risk-agent", "rule", "action"]),
     ("typescript", &["risk-agent", "rule", "action"]),
     ("javascript", &["risk-agent", "rule", "action"]),
+    ("go", &["risk-agent"]),
     ("c", &["risk-agent"]),
 ];
 
@@ -126,6 +127,11 @@ fn from_nothing_to_a_decision_in_typescript() {
 #[test]
 fn from_nothing_to_a_decision_in_javascript() {
     from_nothing_to_a_decision("javascript");
+}
+
+#[test]
+fn from_nothing_to_a_decision_in_go() {
+    from_nothing_to_a_decision("go");
 }
 
 #[test]

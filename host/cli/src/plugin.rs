@@ -18,7 +18,7 @@ use self::exchange::Exchange;
 use self::life::Life;
 use self::publish::publish;
 use crate::client::{Connection, segment};
-use crate::output::{self, Ended, bytes, clean, short};
+use crate::output::{self, Ended, clean, short};
 
 /// Make, look into, publish and list packages.
 #[derive(Debug, clap::Subcommand)]

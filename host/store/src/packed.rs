@@ -88,8 +88,7 @@ pub(crate) fn unpack(column: &[u8]) -> Result<Option<Vec<u8>>, String> {
 }
 
 fn check(frame: &[u8]) -> [u8; CHECK] {
-    let [a, b, c, d, e, f, g, h, ..] = *Digest::of(frame).as_bytes();
-    [a, b, c, d, e, f, g, h]
+    Digest::of(frame).as_bytes().first_chunk().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -38,7 +38,9 @@ impl Reader {
     }
 
     pub(crate) async fn open_postgres(url: &str) -> Result<Self, StoreError> {
-        Ok(Self { pool: Pool::Postgres(postgres::open::readers(url).await?), edge: Arc::default() })
+        // A TLS handshake takes much room in a future, once.
+        let pool = Box::pin(postgres::open::readers(url)).await?;
+        Ok(Self { pool: Pool::Postgres(pool), edge: Arc::default() })
     }
 
     /// Closes the connections. A reader that isn't closed is closed when its last clone is dropped, a little later.

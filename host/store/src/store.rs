@@ -213,7 +213,7 @@ impl Options {
 
     /// As [`Store::open_postgres`], with these options.
     pub async fn open_postgres(&self, url: &str, origin: &str) -> Result<Store, StoreError> {
-        let writer = postgres::Writer::open(url).await?;
+        let writer = Box::pin(postgres::Writer::open(url)).await?;
         let (reader, others) = (Reader::open_postgres(url).await?, Arc::new(Others::new()));
         let listener = match &reader.pool {
             Pool::Postgres(pool) => {

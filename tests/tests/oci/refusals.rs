@@ -77,7 +77,7 @@ fn what_is_no_package_is_named_for_what_it_is() {
     let layer = upload(&host, "x", "application/vnd.oci.image.layer.v1.tar+gzip", b"layer");
     let wasm = upload(&host, "x", "application/wasm", b"\0asm\x0d\0\x01\0");
     let plain = config("application/vnd.oci.image.config.v1+json", &json!({ "architecture": "amd64", "os": "linux" }));
-    put(&host, "x", "image", &image(&plain, &[layer.clone()]));
+    put(&host, "x", "image", &image(&plain, std::slice::from_ref(&layer)));
     let helm = config("application/vnd.cncf.helm.config.v1+json", &json!({ "name": "chart" }));
     put(&host, "x", "chart", &image(&helm, &[layer]));
     let digest = format!("sha256:{}", Digest::of(&get(&host, "/v2/x/manifests/image").2));
@@ -90,9 +90,9 @@ fn what_is_no_package_is_named_for_what_it_is() {
             json!({ "created": "2026-01-01T00:00:00Z", "architecture": "wasm", "os": os, "layerDigests": digests });
         config("application/vnd.wasm.config.v0+json", &body)
     };
-    put(&host, "x", "module", &image(&about("wasip1", &json!([wasm["digest"]])), &[wasm.clone()]));
-    put(&host, "x", "empty", &image(&about("wasip2", &json!([wasm["digest"]])), &[wasm.clone()]));
-    put(&host, "x", "unfit", &image(&about("wasip2", &json!([plain["digest"]])), &[wasm.clone()]));
+    put(&host, "x", "module", &image(&about("wasip1", &json!([wasm["digest"]])), std::slice::from_ref(&wasm)));
+    put(&host, "x", "empty", &image(&about("wasip2", &json!([wasm["digest"]])), std::slice::from_ref(&wasm)));
+    put(&host, "x", "unfit", &image(&about("wasip2", &json!([plain["digest"]])), std::slice::from_ref(&wasm)));
     put(&host, "x", "two", &image(&about("wasip2", &json!([wasm["digest"]])), &[wasm.clone(), wasm.clone()]));
     for (tag, words) in [
         ("image", vec!["isn't a Wasm artifact", "a container image"]),

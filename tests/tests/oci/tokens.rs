@@ -81,25 +81,25 @@ fn token(room: &Certificates, signer: &Issued, query: &str, actions: &[&str]) ->
     let header = json!({ "typ": "JWT", "alg": "RS256", "x5c": [base64(room, &der)] });
     let claims = json!({ "iss": OciRegistry::SERVICE, "sub": "ana", "aud": OciRegistry::SERVICE, "exp": now + 300,
         "nbf": now - 10, "iat": now, "jti": "1", "access": [{ "type": "repository", "name": name, "actions": actions }] });
-    let signed = format!(
+    let text = format!(
         "{}.{}",
         base64url(room, header.to_string().as_bytes()),
         base64url(room, claims.to_string().as_bytes())
     );
-    let (text, signature) = (room.file("jwt"), room.file("sig"));
-    fs::write(&text, &signed).unwrap();
+    let (file, signature) = (room.file("jwt"), room.file("sig"));
+    fs::write(&file, &text).unwrap();
     let key = signer.key.to_str().unwrap();
-    openssl(&["dgst", "-sha256", "-sign", key, "-out", signature.to_str().unwrap(), text.to_str().unwrap()]);
-    json!({ "token": format!("{signed}.{}", base64url(room, &fs::read(&signature).unwrap())) })
+    openssl(&["dgst", "-sha256", "-sign", key, "-out", signature.to_str().unwrap(), file.to_str().unwrap()]);
+    json!({ "token": format!("{text}.{}", base64url(room, &fs::read(&signature).unwrap())) })
 }
 
 #[test]
 fn a_token_is_asked_for_where_the_registry_says() {
     let certificates = Arc::new(Certificates::new());
-    let root = certificates.root(&Profile::issuer("Tokens").key("RSA"));
-    let service = Service::start(Arc::clone(&certificates), root.clone());
+    let issuer = certificates.root(&Profile::issuer("Tokens").key("RSA"));
+    let service = Service::start(Arc::clone(&certificates), issuer.clone());
     let realm = format!("http://{}/token", service.address);
-    let setup = RegistrySetup { token: Some((realm, root.certificate.clone())), ..RegistrySetup::default() };
+    let setup = RegistrySetup { token: Some((realm, issuer.certificate.clone())), ..RegistrySetup::default() };
     let Some(registry) = OciRegistry::start(&setup) else { return };
     let (name, password) = OciRegistry::ACCOUNT;
     let (room, host) = (Room::new(), registry.host());
@@ -145,16 +145,16 @@ fn a_password_goes_nowhere_that_others_can_read() {
     let certificates = Arc::new(Certificates::new());
     let signer = certificates.root(&Profile::issuer("Tokens").key("RSA"));
     let service = Service::start(Arc::clone(&certificates), signer.clone());
-    let root = certificates.root(&Profile::issuer("Registry root"));
+    let authority = certificates.root(&Profile::issuer("Registry root"));
     let extensions =
         "keyUsage = critical, digitalSignature\nextendedKeyUsage = serverAuth\nsubjectAltName = IP:127.0.0.1";
-    let tls = certificates.issue(&Profile::new("127.0.0.1", extensions), &root);
+    let tls = certificates.issue(&Profile::new("127.0.0.1", extensions), &authority);
     // A registry behind TLS that sends to a token service without.
     let token = Some((format!("http://{}/token", service.address), signer.certificate));
     let Some(registry) = OciRegistry::start(&RegistrySetup { tls: Some(tls), token, password: false }) else { return };
     let room = Room::new();
     let (file, _) = room.law("1.0.0");
-    let (to, ca) = (format!("{}/private/law", registry.host()), root.certificate.to_str().unwrap());
+    let (to, ca) = (format!("{}/private/law", registry.host()), authority.certificate.to_str().unwrap());
     let variables = [("ASSIZE_OCI_USERNAME", "ana"), ("ASSIZE_OCI_PASSWORD", "open sesame")];
     let refused = room.given(&["plugin", "push", &file, &to, "--ca", ca], "", &variables).expect(1);
     assert!(

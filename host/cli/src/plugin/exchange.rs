@@ -47,6 +47,7 @@ pub(crate) struct Push {
 
 /// Pull a package from an OCI registry, to a file or to the server.
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command")]
 pub(crate) struct Pull {
     /// HOST[:PORT]/REPOSITORY[:TAG][@sha256:DIGEST]; with a digest, nothing else is taken
     reference: Reference,

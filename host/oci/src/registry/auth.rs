@@ -37,8 +37,8 @@ const LONGEST_TOKEN: u64 = 256 << 10;
 impl Challenge {
     /// The first that can be answered.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
-        let values = headers.get_all("www-authenticate").iter().filter_map(|value| value.to_str().ok());
-        values.filter_map(Self::parse).next()
+        let mut values = headers.get_all("www-authenticate").iter().filter_map(|value| value.to_str().ok());
+        values.find_map(Self::parse)
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -151,7 +151,7 @@ pub(super) fn token(
             let mut form = format!("grant_type=refresh_token&client_id=assize&refresh_token={}", encoded(identity));
             for (name, value) in [("service", &bearer.service), ("scope", &bearer.scope)] {
                 if let Some(value) = value {
-                    form.push_str(&format!("&{name}={}", encoded(value)));
+                    form.extend(["&", name, "=", &encoded(value)]);
                 }
             }
             let request = Request::post(&bearer.realm).header("content-type", "application/x-www-form-urlencoded");
