@@ -253,7 +253,7 @@ fn the_server_shows_who_it_is_before_anything_is_said() {
 
     for (url, why) in [
         (address("localhost", &verified(&other.certificate)), "UnknownIssuer"),
-        (address("127.0.0.1", &verified(&root.certificate)), "NotValidForName"),
+        (address("127.0.0.1", &verified(&root.certificate)), "not valid for name"),
     ] {
         let (code, said) = serve(&url).refused();
         assert!(code == 1 && said.contains(why) && said.contains("sslrootcert=FILE"), "{code}: {said}");
