@@ -27,7 +27,7 @@ pub fn toolchain(language: &str) -> Option<Vec<(&'static str, OsString)>> {
     let path = env::join_paths(path).unwrap();
     let mut asked = Command::new(needed);
     asked
-        .arg(if language == "go" { "version" } else { "--version" })
+        .arg(if language == "go" { "version" } else { "--help" })
         .env("PATH", &path)
         .stdout(Stdio::null())
         .stderr(Stdio::null());

@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(read("helped.example").unwrap(), None);
         assert_eq!(read("other.example").unwrap(), None);
         assert!(read("bad.example").unwrap_err().contains("bad.example"));
-        assert!(of_config("r.example", b"[]").is_err());
+        assert!(of_config("r.example", b"{").is_err());
         assert!(!format!("{:?}", password("ana", "secret")).contains("secret"));
     }
 }

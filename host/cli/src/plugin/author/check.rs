@@ -253,3 +253,44 @@ fn show(report: &Report) -> anyhow::Result<()> {
         if differences.is_empty() { "outputs, fuel, memory and lines are the same throughout" } else { "NOT alike" };
     output::line(format_args!("\n{fixtures} fixtures, {calls} calls: {alike}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_clock_ended_differs_even_from_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let fixture = r#"{ "name": "never ends", "expect": { "failure": "anything" } }"#;
+        std::fs::write(folder.path().join("endless.json"), fixture).unwrap();
+        let fixtures = Fixture::all(folder.path(), assize_registry::Kind::RiskAgent).unwrap();
+        let run = |status: &str| -> Run {
+            let hash = Digest::of(b"x");
+            let json = format!(
+                r#"{{ "binding": "", "layer": "alone", "package": "a/b", "version": "1.0.0", "digest": "{hash}", "kind": "risk-agent",
+                    "settings_hash": "{hash}", "weight": 1.0, "status": "{status}", "error": "why", "fuel": 1, "peak_memory": 2,
+                    "duration_us": 3, "output_hash": null, "output": null }}"#
+            );
+            serde_json::from_str(&json).unwrap()
+        };
+        let found = |one: Run, other: Run| {
+            let mut report = Report {
+                package: "a/b".to_owned(),
+                version: "1.0.0".to_owned(),
+                digest: Digest::of(b"x"),
+                accepted: true,
+                refusal: None,
+                replays: None,
+                fixtures: 1,
+                calls: 0,
+                circumstances: Vec::new(),
+                differences: Vec::new(),
+            };
+            compare(&fixtures, &[one], &[other], "here", &mut report);
+            report.differences.into_iter().map(|found| (found.fixture, found.field)).collect::<Vec<_>>()
+        };
+        assert!(found(run("out_of_fuel"), run("out_of_fuel")).is_empty());
+        assert_eq!(found(run("aborted"), run("aborted")), [("endless.json".to_owned(), CLOCK.to_owned())]);
+        assert!(found(run("aborted"), run("ok")).iter().any(|(_, field)| field == CLOCK));
+    }
+}
