@@ -18,7 +18,7 @@ use crate::output::{self, Ended, Usage};
 pub(crate) struct Arguments {
     /// The plugin's name, namespace/name
     name: String,
-    /// The language: rust, python, typescript, javascript, c, …
+    /// The language: rust, python, typescript, javascript, go or c
     #[arg(long, value_name = "LANGUAGE")]
     lang: String,
     /// What it is for: risk-agent, rule (compliance-rule) or action
