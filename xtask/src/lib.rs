@@ -14,4 +14,4 @@ pub mod steps;
 pub mod tables;
 mod toolchains;
 
-pub use dist::{Dist, Guests, dist, kits as build_kits};
+pub use dist::{Build, Dist, Guests, dist, kits as build_kits};

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::steps::{cargo, run, timed, workspace};
-use xtask::{Dist, Guests, build_kits, demo, dist, evidence, kits, packages};
+use xtask::{Build, Dist, Guests, build_kits, demo, dist, evidence, kits, packages};
 
 /// What the project does with itself.
 #[derive(Debug, Parser)]
@@ -17,7 +17,7 @@ enum Task {
 
 #[derive(Debug, Subcommand)]
 enum Do {
-    /// Build the binary and pack the plugins: target/dist
+    /// Build the binary as it is shipped and pack the plugins: target/dist
     Dist,
     /// Build the plugins and test guests in other languages alone, and run their own tests: target/dist/kits
     Kits,
@@ -65,14 +65,18 @@ enum Do {
 fn main() -> ExitCode {
     let Task::Do(task) = Task::parse();
     let done = match task {
-        Do::Dist => timed("dist", || dist(Guests::All).map(|dist| println!("in {}", dist.folder().display()))),
+        Do::Dist => {
+            timed("dist", || dist(Guests::All, Build::Product).map(|dist| println!("in {}", dist.folder().display())))
+        }
         Do::Kits => timed("kits", || build_kits().and_then(|dist| kits::test(&dist))),
-        Do::Demo { exit } => timed("dist", || dist(Guests::Plain)).and_then(|dist| demo::run(&dist, exit)),
+        Do::Demo { exit } => {
+            timed("dist", || dist(Guests::Plain, Build::Quick)).and_then(|dist| demo::run(&dist, exit))
+        }
         Do::Test { quick } => test(quick),
         Do::Spec { wast, components } => evidence::spec(wast.as_deref(), components),
         Do::Fuzz { seconds } => evidence::fuzz(seconds),
         Do::Bench { short, large, json } => {
-            timed("dist", || dist(Guests::Plain)).and_then(|dist| bench(&dist, short, large, json))
+            timed("dist", || dist(Guests::Plain, Build::Product)).and_then(|dist| bench(&dist, short, large, json))
         }
     };
     match done {
@@ -85,9 +89,6 @@ fn main() -> ExitCode {
 }
 
 fn test(quick: bool) -> anyhow::Result<()> {
-    timed("packages", packages::install)?;
-    let dist = timed("dist", || dist(Guests::All))?;
-    timed("kits", || kits::test(&dist))?;
     let step = |name: &str, arguments: &[&str]| {
         timed(name, || {
             let mut command = cargo();
@@ -99,6 +100,9 @@ fn test(quick: bool) -> anyhow::Result<()> {
         })
     };
     step("format", &["fmt", "--all", "--check"])?;
+    timed("packages", packages::install)?;
+    let dist = timed("dist", || dist(Guests::All, Build::Quick))?;
+    timed("kits", || kits::test(&dist))?;
     step("lints", &["clippy", "--workspace", "--all-targets", "--release", "--", "-D", "warnings"])?;
     // Doc tests run with it, after the others. One failure doesn't hide the next.
     step("tests", &["test", "--workspace", "--release", "--no-fail-fast"])
