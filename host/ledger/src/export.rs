@@ -1,5 +1,6 @@
 //! Exports: a part of a log in one file, with everything that is needed to check it (`docs/export-format.md`).
 
+mod ahead;
 mod content;
 mod kind;
 mod lines;

@@ -4,8 +4,8 @@ use std::io::Read;
 
 use super::kind::Kind;
 use super::{EXPORT_FORMAT, ExportHeader, FORM};
-use crate::Digest;
 use crate::items::{self, Content, Kind as _};
+use crate::{Digest, Salt};
 
 /// Why a file can't be read on.
 pub(super) type Stop = String;
@@ -51,4 +51,21 @@ pub(super) fn hashes(item: &Item) -> Result<Vec<Digest>, Stop> {
         return Err(format!("{}: found {} bytes, expected a multiple of 32", item.kind.name(), item.content.len()));
     }
     Ok(hashes.iter().map(|hash| Digest::from_bytes(*hash)).collect())
+}
+
+/// A payload's item, taken apart.
+pub(super) struct PayloadItem<'i> {
+    pub(super) seq: u64,
+    /// Of its [`super::PayloadKind`].
+    pub(super) kind: u8,
+    pub(super) salt: Salt,
+    pub(super) bytes: &'i [u8],
+}
+
+/// Takes a payload's item apart; none where it is too short.
+pub(super) fn payload(item: &Item) -> Option<PayloadItem<'_>> {
+    let (seq, rest) = number(&item.content)?;
+    let (&[kind], rest) = rest.split_first_chunk()?;
+    let (&salt, bytes) = rest.split_first_chunk()?;
+    Some(PayloadItem { seq, kind, salt: Salt::from_bytes(salt), bytes })
 }

@@ -4,8 +4,10 @@ mod entries;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::thread;
 
-use super::content::{Item, Items, Stop, hashes, number, open, read_header};
+use super::ahead::{Ahead, Prepared};
+use super::content::{Item, Stop, hashes, number, open, read_header};
 use super::kind::Kind;
 use super::{ExportCheck, ExportHeader, ExportReport, PayloadKind, Targets, manifest};
 use crate::items::{Kind as _, trailing};
@@ -55,7 +57,9 @@ struct Check {
 
 /// Checks everything in an export. Whatever is wrong is in the report: also where the file can't be read on. `progress` is
 /// told how many of how many entries are done.
-pub fn verify_export(input: impl Read, check: &ExportCheck, mut progress: impl FnMut(u64, u64)) -> ExportReport {
+///
+/// The file is read on a thread of its own while what was read is checked, so memory is also that of a few batches of items.
+pub fn verify_export(input: impl Read + Send, check: &ExportCheck, mut progress: impl FnMut(u64, u64)) -> ExportReport {
     let mut report = ExportReport::default();
     let stopped = match run(input, check, &mut report, &mut progress) {
         Ok(()) => return report,
@@ -66,7 +70,7 @@ pub fn verify_export(input: impl Read, check: &ExportCheck, mut progress: impl F
 }
 
 fn run(
-    input: impl Read,
+    input: impl Read + Send,
     check: &ExportCheck,
     report: &mut ExportReport,
     progress: &mut impl FnMut(u64, u64),
@@ -97,10 +101,12 @@ fn run(
         compared: false,
         header,
     };
-    let done = state.items(&mut items, progress);
-    let finished = done.and_then(|manifest| state.finish(&manifest, check));
+    let (finished, mut left) = thread::scope(|scope| {
+        let (ahead, reading) = Ahead::start(scope, items);
+        let done = state.items(ahead, progress);
+        (done.and_then(|manifest| state.finish(&manifest, check)), reading.rest())
+    });
     *report = state.report;
-    let mut left = items.into_inner();
     if finished.is_ok() && left.read(&mut [0]).map_err(|error| format!("after the manifest: {error}"))? != 0 {
         return Err("bytes after the manifest".into());
     }
@@ -110,9 +116,9 @@ fn run(
 
 impl Check {
     /// Every item up to the manifest, which is given back.
-    fn items<R: Read>(&mut self, items: &mut Items<R>, progress: &mut impl FnMut(u64, u64)) -> Result<Item, Stop> {
+    fn items(&mut self, mut ahead: Ahead, progress: &mut impl FnMut(u64, u64)) -> Result<Item, Stop> {
         let total = self.header.to - self.header.from;
-        while let Some(item) = items.next()? {
+        while let Some(Prepared { item, commitment }) = ahead.next()? {
             match (item.kind, self.stage) {
                 (Kind::Key, Stage::Keys) => self.key(&item)?,
                 (Kind::Peaks, Stage::Keys) => self.peaks(&item)?,
@@ -120,7 +126,7 @@ impl Check {
                     self.leaf(&item)?;
                     progress(self.tree.size() - self.header.from, total);
                 }
-                (Kind::Payload, Stage::Entries) => self.payload(&item)?,
+                (Kind::Payload, Stage::Entries) => self.payload(&item, commitment)?,
                 (Kind::Checkpoint, Stage::Entries | Stage::Rest) => self.checkpoint(&item)?,
                 (Kind::Rest, Stage::Entries) if self.tree.size() == self.header.to => self.rest(&item)?,
                 (Kind::Extra, Stage::Proved) => self.extra(&item)?,

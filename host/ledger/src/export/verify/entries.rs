@@ -1,10 +1,10 @@
 //! The entries of an export, and what they bind.
 
 use super::Check;
-use crate::export::content::{Item, Stop, number};
+use crate::export::content::{Item, PayloadItem, Stop, payload};
 use crate::export::kind::Kind;
 use crate::export::{PayloadKind, Targets};
-use crate::{AdministrativeFacts, Commitment, CommonFacts, Digest, EntryKind, EntryRef, Salt, TimeRange, entry_hash};
+use crate::{AdministrativeFacts, Commitment, CommonFacts, Digest, EntryKind, EntryRef, TimeRange, entry_hash};
 
 impl Check {
     pub(super) fn leaf(&mut self, item: &Item) -> Result<(), Stop> {
@@ -95,14 +95,10 @@ impl Check {
         self.missing.extend(self.open.drain(..).map(|(kind, _)| (seq, kind)));
     }
 
-    pub(super) fn payload(&mut self, item: &Item) -> Result<(), Stop> {
+    pub(super) fn payload(&mut self, item: &Item, found: Option<Commitment>) -> Result<(), Stop> {
         let last = self.tree.size().saturating_sub(1);
-        let parts = number(&item.content).and_then(|(seq, rest)| {
-            let ([kind], rest) = rest.split_first_chunk()?;
-            let (salt, bytes) = rest.split_first_chunk::<32>()?;
-            Some((seq, *kind, Salt::from_bytes(*salt), bytes))
-        });
-        let (seq, kind, salt, bytes) = parts.ok_or_else(|| format!("payload of entry {last}: found too few bytes"))?;
+        let parts = payload(item).zip(found).ok_or_else(|| format!("payload of entry {last}: found too few bytes"))?;
+        let (PayloadItem { seq, kind, .. }, found) = parts;
         if !self.header.payloads {
             return Err(format!("payload of entry {seq}: found one, expected none as the header says"));
         }
@@ -115,8 +111,7 @@ impl Check {
         self.missing.extend(before);
         let (kind, commitment) = self.open.remove(0);
         self.report.payloads += 1;
-        if !commitment.verify(&salt, bytes) {
-            let found = Commitment::to(&salt, bytes);
+        if found != commitment {
             self.fault(format_args!("payload {seq}"), kind.name(), format_args!("commitment {found}"), commitment);
         }
         Ok(())
