@@ -1,7 +1,7 @@
 //! Speaks with a server, and says in its words why it refused.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -188,6 +188,29 @@ impl Call<'_> {
             std::io::ErrorKind::BrokenPipe | std::io::ErrorKind::StorageFull => error.into(),
             _ => anyhow::anyhow!("the answer of {server} broke off: {error}"),
         })
+    }
+
+    /// Sends it, and hands out the answer as it comes in, however long.
+    ///
+    /// # Errors
+    /// As [`Call::send`]. Where the answer breaks off, reading says so.
+    pub(crate) fn stream(self) -> anyhow::Result<impl Read + Send> {
+        let (_, answer) = self.answer(None)?;
+        Ok(answer.into_body().into_reader())
+    }
+
+    /// Sends it; none where the key isn't allowed to ask that.
+    ///
+    /// # Errors
+    /// As [`Call::send`].
+    pub(crate) fn send_if_allowed(self) -> anyhow::Result<Option<Reply>> {
+        match self.send() {
+            Ok(reply) => Ok(Some(reply)),
+            Err(error) => match error.downcast_ref::<Refused>() {
+                Some(refused) if refused.status == StatusCode::FORBIDDEN => Ok(None),
+                _ => Err(error),
+            },
+        }
     }
 
     /// Sends it; an answer of success is still to be read.

@@ -1,9 +1,9 @@
 //! `assize export`: a part of the ledger in one file, and `assize ledger verify --export`, which needs nothing but that file.
 
 use std::fs::{self, File};
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use assize_ledger::{ExportCheck, ExportReport, Outside, export_lines, verify_export};
@@ -131,18 +131,25 @@ pub(crate) fn verify(path: &Path, check: &ExportCheck, json: bool) -> anyhow::Re
     if file.metadata().is_ok_and(|data| data.is_dir()) {
         bail!("{} is a directory; for a data directory, use --data", path.display());
     }
-    let mut meter = Meter::new("checked");
-    let report = verify_export(file, check, |done, total| meter.show(done, total));
-    meter.clear();
+    let report = self::check(file, check);
     if json {
         output::json(&report)?;
     } else {
-        print(&report, started)?;
+        print(&report, started.elapsed())?;
     }
     Ok(if report.is_sound() { Ended::Fine } else { Ended::Failed })
 }
 
-fn print(report: &ExportReport, started: Instant) -> anyhow::Result<()> {
+/// Checks one that is still coming in, and shows how far that is.
+pub(crate) fn check(input: impl Read + Send, check: &ExportCheck) -> ExportReport {
+    let mut meter = Meter::new("checked");
+    let report = verify_export(input, check, |done, total| meter.show(done, total));
+    meter.clear();
+    report
+}
+
+/// Shows what a check found.
+pub(crate) fn print(report: &ExportReport, took: Duration) -> anyhow::Result<()> {
     let mut table = output::list();
     let mut row = |name: &str, value: String| {
         table.add_row([name.to_owned(), clean(&value)]);
@@ -178,7 +185,7 @@ fn print(report: &ExportReport, started: Instant) -> anyhow::Result<()> {
     if let Some(root) = &report.root {
         row("root of the tree", root.to_string());
     }
-    row("took", format!("{:.1?}", started.elapsed()));
+    row("took", format!("{took:.1?}"));
     output::print(&table, "")?;
     print_faults(&report.notes, &report.faults.first, report.faults.count)
 }

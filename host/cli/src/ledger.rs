@@ -1,6 +1,7 @@
 //! `assize ledger …`: on a data directory, beside a running server or without one, or through a server.
 
 mod proofs;
+mod served;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -31,7 +32,10 @@ pub(crate) enum Command {
     RotateKey(proofs::RotateKey),
 }
 
-/// Recompute everything from what is stored.
+/// Recompute everything: from a database's rows, from an export, or from what a server hands out.
+///
+/// Of a server, every entry and all that entries bind is fetched and checked here, which it records like any export; then it
+/// is asked what it finds in its own database.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Verify {
     #[command(flatten)]
@@ -140,20 +144,12 @@ fn verify(arguments: &Verify, connection: &Connection, json: bool) -> anyhow::Re
         let check = ExportCheck { key: arguments.log_key.clone(), checkpoint, trust, witnesses };
         return crate::export::verify(file, &check, json);
     }
-    let started = Instant::now();
-    let text = if arguments.place.is_given() {
-        serde_json::to_string_pretty(&verify_place(arguments)?)?
-    } else {
-        let call = connection.get("/v1/ledger/verify");
-        call.query("from", arguments.from).query("to", arguments.to).send()?.text()?.to_owned()
-    };
-    let report: Report = serde_json::from_str(&text)?;
-    if let (Some(file), false) = (&arguments.expect_checkpoint, arguments.place.is_given()) {
-        let extends = proofs::extends(&proofs::read_checkpoint(file)?, arguments.log_key.as_ref(), connection)?;
-        if !json {
-            output::line(extends)?;
-        }
+    if !arguments.place.is_given() {
+        return served::verify(arguments, connection, json);
     }
+    let started = Instant::now();
+    let text = serde_json::to_string_pretty(&verify_place(arguments)?)?;
+    let report: Report = serde_json::from_str(&text)?;
     if json {
         output::line(&text)?;
     } else {

@@ -7,6 +7,7 @@ mod live;
 #[path = "../../../host/store/tests/common/postgres.rs"]
 mod postgres;
 mod reading;
+mod remote;
 mod tampering;
 mod verifying;
 

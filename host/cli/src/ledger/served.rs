@@ -1,0 +1,61 @@
+//! A server's ledger, read whole and checked here. Nothing of that is the server's word; what only its database can show, it
+//! is asked for, and that is said.
+
+use std::time::Instant;
+
+use anyhow::Context as _;
+use assize_ledger::ExportCheck;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::{Report, Verify, print_report, proofs};
+use crate::client::Connection;
+use crate::export;
+use crate::output::{self, Ended};
+
+/// Checks it. The server records that its ledger was read, as it does of every export.
+pub(super) fn verify(arguments: &Verify, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
+    let checkpoint = arguments.expect_checkpoint.as_deref().map(proofs::read_checkpoint).transpose()?;
+    let begins = match &checkpoint {
+        // Told before everything is read for it.
+        Some(expected) => Some(proofs::extends(expected, arguments.log_key.as_ref(), connection)?),
+        None => None,
+    };
+    let check = ExportCheck {
+        key: arguments.log_key.clone(),
+        checkpoint,
+        trust: arguments.tsa_roots.as_deref().map(crate::serve::trust).transpose()?,
+        witnesses: arguments.witness_keys.clone(),
+    };
+    let started = Instant::now();
+    let to = arguments.to.map(|to| to.saturating_add(1));
+    let stream = connection.get("/v1/ledger/export").query("from", arguments.from).query("to", to).stream()?;
+    let served = export::check(stream, &check);
+    let took = started.elapsed();
+
+    let started = Instant::now();
+    let asked = connection.get("/v1/ledger/verify").query("from", arguments.from).query("to", arguments.to);
+    let reply = asked.send_if_allowed()?;
+    let text = reply.as_ref().map(|reply| reply.text()).transpose()?;
+    let database: Option<Report> =
+        text.map(serde_json::from_str).transpose().context("the server's report of its database can't be read")?;
+    if json {
+        let database = text.map(serde_json::from_str::<Box<RawValue>>).transpose()?;
+        output::json(&json!({ "served": served, "database": database }))?;
+    } else {
+        if let Some(begins) = begins {
+            output::line(begins)?;
+        }
+        output::line("── what the server handed out, checked here")?;
+        export::print(&served, took)?;
+        output::line("── its database, by its own word")?;
+        match &database {
+            Some(report) => print_report(report, started.elapsed())?,
+            None => {
+                output::line("not asked for: the key belongs to one tenant, and the report would name all of them")?
+            }
+        }
+    }
+    let sound = served.is_sound() && database.is_none_or(|report| report.faults.count == 0);
+    Ok(if sound { Ended::Fine } else { Ended::Failed })
+}

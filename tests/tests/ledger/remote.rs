@@ -1,0 +1,65 @@
+//! A server's ledger over the network: what it hands out is checked by whoever asks, and not believed.
+
+use assize_tests::{Client, Database, Output, Server, agent, answer, assize, policy};
+use serde_json::json;
+
+fn verify(client: &Client, more: &[&str]) -> Output {
+    let asked = ["ledger", "verify", "--json", "--server", client.base(), "--key", client.key()];
+    assize(&[&asked[..], more].concat())
+}
+
+#[test]
+fn a_servers_ledger_is_read_whole_and_checked_by_whoever_asks() {
+    let server = Server::with_guests();
+    let tenant = server.tenant();
+    tenant.set_policy("tenant", &policy(&[agent("agent", &answer(1.0))]));
+    for _ in 0..20 {
+        tenant.decide(None, "production", "Hello");
+    }
+    let entries = server.admin().entries();
+    let report = verify(server.admin(), &[]).expect(0).json();
+    let (served, database) = (&report["served"], &report["database"]);
+    assert_eq!((&served["entries"], &served["faults"]["count"]), (&json!(entries), &json!(0)), "{report}");
+    assert!(served["payloads"].as_u64().unwrap() >= 40, "an input and a record for each decision: {served}");
+    assert!(served["checkpoints"].as_u64().unwrap() >= 1, "{served}");
+    assert_eq!((&database["decisions"], &database["faults"]["count"]), (&json!(20), &json!(0)), "{report}");
+    assert_eq!(server.admin().entries(), entries + 1, "that somebody read it is an entry");
+
+    let part = verify(server.admin(), &["--from", "10", "--to", "19"]).expect(0).json();
+    assert_eq!((&part["served"]["entries"], &part["database"]["entries"]), (&json!(10), &json!(10)), "{part}");
+    let beyond = verify(server.admin(), &["--to", "1000000"]).expect(1).stderr;
+    assert!(beyond.contains("field:  to"), "{beyond}");
+
+    // Somebody of one tenant sees that one's entries, and the others' hashes; the host's database isn't theirs to ask about.
+    let own = verify(&tenant.role("auditor"), &[]).expect(0).json();
+    assert!(
+        own["served"]["foreign"].as_u64().unwrap() > 0 && own["served"]["entries"].as_u64().unwrap() >= 20,
+        "{own}"
+    );
+    assert!(own["database"].is_null(), "{own}");
+    verify(&tenant.role("app"), &[]).expect(1);
+
+    let asked = ["ledger", "verify", "--server", server.base(), "--key", server.admin().key()];
+    let said = assize(&asked).expect(0).stdout;
+    assert!(said.contains("checked here") && said.contains("by its own word"), "{said}");
+}
+
+#[test]
+fn what_was_altered_beneath_a_server_shows_in_what_it_hands_out() {
+    let server = Server::with_guests();
+    let tenant = server.tenant();
+    tenant.set_policy("tenant", &policy(&[agent("agent", &answer(1.0))]));
+    let decision = tenant.decide(None, "production", "Hello");
+    tenant.decide(None, "production", "Hello again");
+    let seq = decision["ledger"]["seq"].as_u64().unwrap();
+    let mut database = Database::beside(&server.data().join("assize.db"));
+    let sealed = database.table("sealed");
+    let guard = database.unguard(&sealed);
+    let altered = format!("UPDATE sealed SET input_salt = zeroblob(32) WHERE seq = {seq}");
+    assert_eq!(database.execute(&altered), 1);
+    database.guard(&guard);
+    let report = verify(server.admin(), &[]).expect(1).json();
+    let first = &report["served"]["faults"]["first"][0];
+    assert_eq!((&first["record"], &first["field"]), (&json!(format!("payload {seq}")), &json!("input")), "{report}");
+    assert!(report["database"]["faults"]["count"].as_u64().unwrap() > 0, "{report}");
+}
