@@ -7,5 +7,5 @@ kit=${ASSIZE:-../../..}/sdk/c
 mkdir -p build
 "${CC_WASM:-clang-19}" --target=wasm32-wasi --sysroot=/usr -mexec-model=reactor -std=c17 -O2 -Wall -Wextra -ffunction-sections \
     -Wl,-z,stack-size=65536 -Wl,--gc-sections,--strip-all -I"$kit/include" \
-    app.c "$kit"/src/text.c "$kit"/src/json.c "$kit"/src/case.c "$kit"/src/answer.c "$kit"/src/component.c "$kit"/src/arena.c \
+    app.c "$kit"/src/text.c "$kit"/src/json.c "$kit"/src/case.c "$kit"/src/answer.c "$kit"/src/component_risk_agent.c "$kit"/src/arena.c \
     "$kit/bindings/risk_agent.c" -lm -o build/component.wasm

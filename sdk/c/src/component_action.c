@@ -79,5 +79,5 @@ bool exports_assize_plugin_planner_plan(wire_string *text, exports_assize_plugin
     return true;
 }
 
-/* As in component.c. */
+/* As in component_risk_agent.c. */
 void __component_type_object_force_link_action(void) {}

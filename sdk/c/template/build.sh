@@ -4,8 +4,9 @@
 set -eu
 cd "$(dirname "$0")"
 kit=${ASSIZE:-{{assize}}}/sdk/c
+world=$(echo {{world}} | tr - _)
 mkdir -p build
 "${CC_WASM:-clang-19}" --target=wasm32-wasi --sysroot=/usr -mexec-model=reactor -std=c17 -O2 -Wall -Wextra -ffunction-sections \
     -Wl,-z,stack-size=65536 -Wl,--gc-sections,--strip-all -I"$kit/include" \
-    app.c "$kit"/src/text.c "$kit"/src/json.c "$kit"/src/case.c "$kit"/src/answer.c "$kit"/src/component.c "$kit"/src/arena.c \
-    "$kit/bindings/risk_agent.c" -lm -o build/component.wasm
+    app.c "$kit"/src/text.c "$kit"/src/json.c "$kit"/src/case.c "$kit"/src/answer.c "$kit/src/component_$world.c" "$kit"/src/arena.c \
+    "$kit/bindings/$world.c" -lm -o build/component.wasm

@@ -36,11 +36,8 @@ pub(crate) fn library(language: &Language) -> Vec<(String, &'static str)> {
     files
 }
 
-/// A language's template for plugins of a kind, its blanks still in it. None where the kit has no such template.
-pub(crate) fn template(language: &Language, kind: Kind) -> Option<BTreeMap<&'static str, &'static str>> {
-    if !offers(language, kind) {
-        return None;
-    }
+/// A language's template for plugins of a kind, its blanks still in it.
+pub(crate) fn template(language: &Language, kind: Kind) -> BTreeMap<&'static str, &'static str> {
     let mut files = BTreeMap::new();
     for part in parts(language, kind) {
         let folder = format!("sdk/{}/{part}", language.kit);
@@ -51,13 +48,7 @@ pub(crate) fn template(language: &Language, kind: Kind) -> Option<BTreeMap<&'sta
         files.extend(below(&folder));
     }
     files.retain(|name, _| !language.left_out.contains(name));
-    Some(files)
-}
-
-/// Whether the kit has a template for plugins of a kind.
-pub(crate) fn offers(language: &Language, kind: Kind) -> bool {
-    let own = parts(language, kind).into_iter().next_back().unwrap_or_default();
-    below(&format!("sdk/{}/{own}", language.kit)).next().is_some()
+    files
 }
 
 /// The folders that a template is laid together from, the later over the earlier. Risk agents are what the plain one makes.
@@ -80,7 +71,7 @@ mod tests {
     fn every_template_has_a_manifest_that_is_taken() {
         for language in Language::all() {
             for &kind in Kind::ALL {
-                let Some(files) = template(language, kind) else { continue };
+                let files = template(language, kind);
                 let manifest = files["assize.toml"].replace("{{namespace}}", "acme").replace("{{name}}", "my-agent");
                 let manifest = assize_registry::Manifest::parse(&manifest);
                 assert_eq!(manifest.unwrap().kind, kind, "{}", language.name);

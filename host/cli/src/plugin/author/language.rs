@@ -13,10 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
-use assize_registry::Kind;
 
 pub(crate) use self::rust::crate_name;
-use super::kit;
 use crate::output::Usage;
 
 /// A language that plugins are written in.
@@ -58,7 +56,7 @@ impl Language {
     pub(crate) fn all() -> impl Iterator<Item = &'static Self> {
         static ALL: [&Language; 6] =
             [&rust::RUST, &python::PYTHON, &javascript::TYPESCRIPT, &javascript::JAVASCRIPT, &c::C, &go::GO];
-        ALL.into_iter().filter(|language| kit::offers(language, Kind::RiskAgent))
+        ALL.into_iter()
     }
 
     /// By its name.
@@ -80,11 +78,6 @@ impl Language {
             folder.display(),
             known.join(", ")
         )
-    }
-
-    /// The kinds of plugin that its kit has templates for.
-    pub(crate) fn kinds(&self) -> impl Iterator<Item = Kind> {
-        Kind::ALL.iter().copied().filter(|&kind| kit::offers(self, kind))
     }
 }
 

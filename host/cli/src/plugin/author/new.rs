@@ -47,12 +47,11 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> anyhow::Result<Ended> {
         .map_err(|error| Usage(format!("{error}; write namespace and name in lower case, e.g. acme/my-agent")))?;
     let language = Language::named(&arguments.lang)?;
     let kind = kind(&arguments.world)?;
-    let Some(template) = kit::template(language, kind) else {
-        return Err(not_offered(language, kind).into());
-    };
     let folder = arguments.dir.clone().unwrap_or_else(|| PathBuf::from(name.name()));
-    let own: BTreeMap<String, String> =
-        template.into_iter().map(|(file, text)| (file.to_owned(), filled_in(text, &name, kind))).collect();
+    let own: BTreeMap<String, String> = kit::template(language, kind)
+        .into_iter()
+        .map(|(file, text)| (file.to_owned(), filled_in(text, &name, kind)))
+        .collect();
     if let Some(manifest) = own.get("assize.toml") {
         // What is made here would be taken, before anything is made.
         Manifest::parse(manifest).context("the template's manifest, filled in")?;
@@ -94,17 +93,6 @@ fn kind(world: &str) -> Result<Kind, Usage> {
         "rule" => Ok(Kind::ComplianceRule),
         _ => world.parse().map_err(|_| Usage(format!("--world {world:?}: write risk-agent, rule or action"))),
     }
-}
-
-fn not_offered(language: &Language, kind: Kind) -> Usage {
-    let kinds: Vec<_> = language.kinds().map(Kind::as_str).collect();
-    let others: Vec<_> = Language::all().filter(|other| kit::offers(other, kind)).map(|other| other.name).collect();
-    Usage(format!(
-        "--world {kind}: the kit for {} offers {} alone; {kind} is offered for {}",
-        language.title,
-        kinds.join(", "),
-        others.join(", ")
-    ))
 }
 
 /// A template's text, its blanks filled in.
@@ -166,18 +154,11 @@ mod tests {
         let name: PackageName = "acme/my-agent".parse().unwrap();
         for language in Language::all() {
             for &kind in Kind::ALL {
-                for (file, text) in kit::template(language, kind).into_iter().flatten() {
+                for (file, text) in kit::template(language, kind) {
                     let filled = filled_in(text, &name, kind);
                     assert!(!filled.contains("{{"), "{} {kind} {file}: {filled}", language.name);
                 }
             }
         }
-    }
-
-    #[test]
-    fn a_kind_that_a_kit_does_not_offer_is_refused_with_those_that_it_does() {
-        let c = Language::named("c").unwrap();
-        let text = not_offered(c, Kind::Action).to_string();
-        assert!(text.contains("C offers risk-agent alone") && text.contains("rust, python"), "{text}");
     }
 }

@@ -29,5 +29,5 @@ bool exports_assize_plugin_adjudicator_rule(wire_string *text, exports_assize_pl
     return true;
 }
 
-/* As in component.c. */
+/* As in component_risk_agent.c. */
 void __component_type_object_force_link_compliance_rule(void) {}
