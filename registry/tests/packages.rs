@@ -1,6 +1,7 @@
 //! From a compiler's output to a package, and what a host refuses on the way.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use assize_ledger::Digest;
@@ -10,7 +11,8 @@ use assize_registry::{
 use proptest::prelude::*;
 use wasm_encoder::{CustomSection, Section};
 use wit_component::StringEncoding;
-use wit_parser::{ManglingAndAbi, Resolve};
+use wit_parser::abi::WasmType;
+use wit_parser::{Function, ManglingAndAbi, Resolve, WasmExport, WasmExportKind, WasmImport, WorldItem};
 
 fn manifest(kind: &str, more: &str) -> String {
     let effects = if kind == "action" { "[effects]\nmay = [\"alert\"]\n" } else { "" };
@@ -22,13 +24,53 @@ fn manifest(kind: &str, more: &str) -> String {
 
 /// A core module that implements `world` of the contract with functions that trap, as a compiler leaves it.
 fn module(world: &str) -> Vec<u8> {
+    const MANGLING: ManglingAndAbi = ManglingAndAbi::Standard32;
     let mut resolve = Resolve::default();
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/1.0.0");
     let (package, _) = resolve.push_dir(wit).unwrap();
     let world = resolve.select_world(&[package], Some(world)).unwrap();
-    let mut module = wit_component::dummy_module(&resolve, world, ManglingAndAbi::Standard32);
+    let functions = |item: &WorldItem| match item {
+        WorldItem::Interface { id, .. } => resolve.interfaces[*id].functions.values().cloned().collect(),
+        _ => Vec::new(),
+    };
+    let typed = |variant, func: &Function| {
+        let signature = resolve.wasm_signature(variant, func);
+        let list = |of: &[WasmType]| of.iter().map(|ty| format!(" {}", name(*ty))).collect::<String>();
+        format!("(param{}) (result{})", list(&signature.params), list(&signature.results))
+    };
+    let mut text = String::new();
+    for (interface, item) in &resolve.worlds[world].imports {
+        for func in functions(item) {
+            let import = WasmImport::Func { interface: Some(interface), func: &func };
+            let (module, name) = resolve.wasm_import_name(MANGLING, import);
+            let typed = typed(MANGLING.import_variant(), &func);
+            write!(text, "(import {module:?} {name:?} (func {typed}))").unwrap();
+        }
+    }
+    for (interface, item) in &resolve.worlds[world].exports {
+        for func in functions(item) {
+            let export = WasmExport::Func { interface: Some(interface), func: &func, kind: WasmExportKind::Normal };
+            let name = resolve.wasm_export_name(MANGLING, export);
+            let typed = typed(MANGLING.export_variant(), &func);
+            write!(text, "(func (export {name:?}) {typed} unreachable)").unwrap();
+        }
+    }
+    let memory = resolve.wasm_export_name(MANGLING, WasmExport::Memory);
+    let realloc = resolve.wasm_export_name(MANGLING, WasmExport::Realloc);
+    write!(text, "(memory (export {memory:?}) 0)").unwrap();
+    write!(text, "(func (export {realloc:?}) (param i32 i32 i32 i32) (result i32) unreachable)").unwrap();
+    let mut module = wat::parse_str(format!("(module {text})")).unwrap();
     wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     module
+}
+
+const fn name(of: WasmType) -> &'static str {
+    match of {
+        WasmType::I32 | WasmType::Pointer | WasmType::Length => "i32",
+        WasmType::I64 | WasmType::PointerOrI64 => "i64",
+        WasmType::F32 => "f32",
+        WasmType::F64 => "f64",
+    }
 }
 
 fn with_section(bytes: &[u8], name: &str, data: &[u8]) -> Vec<u8> {
