@@ -124,7 +124,11 @@ fn write_secret(file: &Path, key: &str) -> anyhow::Result<()> {
     Ok(open.write_all(key.as_bytes())?)
 }
 
-fn register(client: &mut Client) -> anyhow::Result<()> {
+/// Registers the systems that the cases come from.
+///
+/// # Errors
+/// Where one is refused.
+pub(crate) fn register(client: &mut Client) -> anyhow::Result<()> {
     let systems: Vec<Value> = serde_json::from_str(SYSTEMS)?;
     for system in systems {
         let id = system.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -162,17 +166,34 @@ fn judge_cases(client: &mut Client) -> anyhow::Result<Vec<Decision>> {
     Ok(shown.into_decisions())
 }
 
+/// All cases of the show.
+///
+/// # Errors
+/// Where they can't be read.
+pub(crate) fn cases() -> anyhow::Result<Vec<Value>> {
+    let named: Vec<NamedCase> = serde_json::from_str(CASES)?;
+    let mut cases: Vec<Value> = named.into_iter().map(|named| named.case).collect();
+    for line in AGENT_ACTIONS.lines() {
+        let task: Task = serde_json::from_str(line)?;
+        cases.extend(task.tool_calls.iter().map(|call| action(&task, call)));
+    }
+    Ok(cases)
+}
+
 /// Each tool call of `AgentDojo`'s tasks is one case.
+fn action(task: &Task, ToolCall { tool, args }: &ToolCall) -> Value {
+    json!({
+        "system": "agents", "environment": "production", "kind": "agent-action", "action": tool,
+        "payload": { "tool": tool, "args": args, "task": task.text },
+    })
+}
+
 fn judge_actions(client: &mut Client) -> anyhow::Result<()> {
     let mut counts: BTreeMap<(String, String), BTreeMap<String, u32>> = BTreeMap::new();
     for line in AGENT_ACTIONS.lines() {
         let task: Task = serde_json::from_str(line)?;
-        for ToolCall { tool, args } in &task.tool_calls {
-            let case = json!({
-                "system": "agents", "environment": "production", "kind": "agent-action", "action": tool,
-                "payload": { "tool": tool, "args": args, "task": task.text },
-            });
-            let verdict = judge(client, &case)?.verdict().to_owned();
+        for call in &task.tool_calls {
+            let verdict = judge(client, &action(&task, call))?.verdict().to_owned();
             let tally = counts.entry((task.suite.clone(), task.label.clone())).or_default();
             *tally.entry(verdict).or_default() += 1;
         }

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
-use crate::kits;
 use crate::steps::{cargo, output, run, workspace};
+use crate::{kits, profile};
 
 /// What guests are built for: without imports, which makes the smallest and fastest of them.
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -68,13 +68,13 @@ impl Dist {
 
 /// The part of `cargo metadata` that is needed here.
 #[derive(Deserialize)]
-struct Metadata {
+pub(crate) struct Metadata {
     packages: Vec<CargoPackage>,
-    target_directory: PathBuf,
+    pub(crate) target_directory: PathBuf,
 }
 
 impl Metadata {
-    fn read() -> anyhow::Result<Self> {
+    pub(crate) fn read() -> anyhow::Result<Self> {
         let metadata = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
         serde_json::from_slice(&metadata).context("cargo metadata can't be read")
     }
@@ -143,7 +143,16 @@ pub fn dist(wanted: Guests, built: Build) -> anyhow::Result<Dist> {
 
     // From the whole workspace, as tests and benchmarks are: with fewer packages selected, some dependencies would get
     // fewer features, and the engine be compiled once more for each selection.
-    run(cargo().args(["build", "--profile", built.profile(), "--workspace", "--bin", "assize"]))?;
+    let mut build = cargo();
+    build.args(["build", "--profile", built.profile(), "--workspace", "--bin", "assize"]);
+    let mut compiled = metadata.target_directory.clone();
+    if built == Build::Product
+        && let Some(told) = profile::kept_profile()?
+    {
+        told.tell(&mut build);
+        compiled.push(told.folder());
+    }
+    run(&mut build)?;
     for target in targets {
         add_target(target)?;
         build_guests(target, guests.iter().filter(|guest| guest.target == *target))?;
@@ -151,7 +160,7 @@ pub fn dist(wanted: Guests, built: Build) -> anyhow::Result<Dist> {
 
     let dist = Dist::at(metadata.target_directory.join("dist"));
     let binary = dist.binary();
-    let compiled = metadata.target_directory.join(built.profile()).join(binary.file_name().unwrap_or_default());
+    let compiled = compiled.join(built.profile()).join(binary.file_name().unwrap_or_default());
     fs::create_dir_all(dist.folder())?;
     replace(&binary, &fs::read(&compiled).with_context(|| format!("{} can't be read", compiled.display()))?)?;
     make_executable(&binary)?;

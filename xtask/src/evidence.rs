@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
-use crate::steps::{cargo, output, run, timed, workspace};
+use crate::steps::{cargo, host, run, timed, workspace};
 
 /// Where both leave what they build: below this workspace's, so that one folder holds all of it.
 fn target(name: &str) -> PathBuf {
@@ -97,10 +97,4 @@ fn fuzz_one(program: &Path, name: &str, seconds: u64) -> anyhow::Result<()> {
         bail!("{name} ended before its time");
     }
     Ok(())
-}
-
-fn host() -> anyhow::Result<String> {
-    let told = String::from_utf8(output(Command::new("rustc").arg("-vV"))?)?;
-    let host = told.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc -vV names no host")?;
-    Ok(host.to_owned())
 }

@@ -1,4 +1,4 @@
-//! What the project does with itself: `cargo xtask dist`, `kits`, `demo`, `test`, `spec`, `fuzz`, `bench`.
+//! What the project does with itself: `cargo xtask dist`, `kits`, `demo`, `test`, `spec`, `fuzz`, `profile`, `bench`.
 //!
 //! Programs instead of scripts: they run wherever Rust does, and the compiler checks them. [`Dist`] is what everything
 //! else starts from: the binary and the packed plugins under `target/dist`.
@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod http;
 pub mod kits;
 pub mod packages;
+pub mod profile;
 pub mod server;
 pub mod steps;
 pub mod tables;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::steps::{cargo, run, timed, workspace};
-use xtask::{Build, Dist, Guests, build_kits, demo, dist, evidence, kits, packages};
+use xtask::{Build, Dist, Guests, build_kits, demo, dist, evidence, kits, packages, profile};
 
 /// What the project does with itself.
 #[derive(Debug, Parser)]
@@ -48,6 +48,8 @@ enum Do {
         #[arg(long, default_value_t = 30)]
         seconds: u64,
     },
+    /// Record how the product runs, for builds of it to be laid out by: xtask/profiles
+    Profile,
     /// Measure the budgets and print goal, measured and ratio
     Bench {
         /// A few seconds instead of a minute
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         Do::Test { quick } => test(quick),
         Do::Spec { wast, components } => evidence::spec(wast.as_deref(), components),
         Do::Fuzz { seconds } => evidence::fuzz(seconds),
+        Do::Profile => profile::record(),
         Do::Bench { short, large, json } => {
             timed("dist", || dist(Guests::Plain, Build::Product)).and_then(|dist| bench(&dist, short, large, json))
         }
@@ -110,10 +113,11 @@ fn test(quick: bool) -> anyhow::Result<()> {
 
 fn bench(dist: &Dist, short: bool, large: bool, json: Option<PathBuf>) -> anyhow::Result<()> {
     let mut command = cargo();
-    command
-        .args(["bench", "--profile", "product", "--workspace", "--bench", "budgets", "--"])
-        .arg("--dist")
-        .arg(dist.folder());
+    command.args(["bench", "--profile", "product", "--workspace", "--bench", "budgets"]);
+    if let Some(told) = profile::kept_profile()? {
+        told.tell(&mut command);
+    }
+    command.args(["--", "--dist"]).arg(dist.folder());
     if short {
         command.arg("--short");
     }

@@ -71,3 +71,13 @@ pub fn timed<T>(name: &str, step: impl FnOnce() -> anyhow::Result<T>) -> anyhow:
     }
     result
 }
+
+/// What this machine compiles for by itself.
+///
+/// # Errors
+/// Where the compiler doesn't say.
+pub fn host() -> anyhow::Result<String> {
+    let told = String::from_utf8(output(Command::new("rustc").arg("-vV").current_dir(workspace()))?)?;
+    let host = told.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc -vV names no host")?;
+    Ok(host.to_owned())
+}
