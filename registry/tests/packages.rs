@@ -1,5 +1,5 @@
 //! From a compiler's output to a package, and what a host refuses on the way.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -35,8 +35,8 @@ fn module(world: &str) -> Vec<u8> {
     };
     let typed = |variant, func: &Function| {
         let signature = resolve.wasm_signature(variant, func);
-        let list = |of: &[WasmType]| of.iter().map(|ty| format!(" {}", name(*ty))).collect::<String>();
-        format!("(param{}) (result{})", list(&signature.params), list(&signature.results))
+        let list = |of: &[WasmType]| of.iter().map(|ty| name(*ty)).collect::<Vec<_>>().join(" ");
+        format!("(param {}) (result {})", list(&signature.params), list(&signature.results))
     };
     let mut text = String::new();
     for (interface, item) in &resolve.worlds[world].imports {

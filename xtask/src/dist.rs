@@ -143,16 +143,16 @@ pub fn dist(wanted: Guests, built: Build) -> anyhow::Result<Dist> {
 
     // From the whole workspace, as tests and benchmarks are: with fewer packages selected, some dependencies would get
     // fewer features, and the engine be compiled once more for each selection.
-    let mut build = cargo();
-    build.args(["build", "--profile", built.profile(), "--workspace", "--bin", "assize"]);
+    let mut compile = cargo();
+    compile.args(["build", "--profile", built.profile(), "--workspace", "--bin", "assize"]);
     let mut compiled = metadata.target_directory.clone();
     if built == Build::Product
         && let Some(told) = profile::kept_profile()?
     {
-        told.tell(&mut build);
+        told.tell(&mut compile);
         compiled.push(told.folder());
     }
-    run(&mut build)?;
+    run(&mut compile)?;
     for target in targets {
         add_target(target)?;
         build_guests(target, guests.iter().filter(|guest| guest.target == *target))?;
