@@ -1,6 +1,6 @@
 //! A server's ledger over the network: what it hands out is checked by whoever asks, and not believed.
 
-use assize_tests::{Client, Database, Output, Server, agent, answer, assize, policy};
+use assize_tests::{Client, Database, Middleman, Output, Server, agent, answer, assize, policy};
 use serde_json::json;
 
 fn verify(client: &Client, more: &[&str]) -> Output {
@@ -62,4 +62,28 @@ fn what_was_altered_beneath_a_server_shows_in_what_it_hands_out() {
     let first = &report["served"]["faults"]["first"][0];
     assert_eq!((&first["record"], &first["field"]), (&json!(format!("payload {seq}")), &json!("input")), "{report}");
     assert!(report["database"]["faults"]["count"].as_u64().unwrap() > 0, "{report}");
+}
+
+#[test]
+fn a_server_that_hands_out_less_than_it_was_asked_for_is_found_out() {
+    let server = Server::with_guests();
+    let tenant = server.tenant();
+    tenant.set_policy("tenant", &policy(&[agent("agent", &answer(1.0))]));
+    tenant.decide(None, "production", "Hello");
+    tenant.decide(None, "production", "Hello again");
+    let auditor = tenant.role("auditor");
+    // Each of them is sound by itself, and signed.
+    let of_one = auditor.get("/v1/ledger/export").body;
+    let less = |query: &str| server.admin().get(&format!("/v1/ledger/export?{query}")).body;
+    for (handed_out, field) in
+        [(less("payloads=false"), "payloads"), (less("from=3"), "from"), (less("to=5"), "to"), (of_one, "tenant")]
+    {
+        let other = move |path: &str, _: &[u8]| path.starts_with("/v1/ledger/export").then(|| handed_out.clone());
+        let liar = Middleman::before(server.base(), other);
+        let through = format!("http://{}", liar.host());
+        let asked = ["ledger", "verify", "--json", "--server", &through, "--key", server.admin().key()];
+        let report = assize(&asked).expect(1).json();
+        let faults = report["served"]["faults"]["first"].as_array().unwrap();
+        assert!(faults.iter().any(|fault| fault["record"] == "header" && fault["field"] == field), "{report}");
+    }
 }

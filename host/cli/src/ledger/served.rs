@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use anyhow::Context as _;
-use assize_ledger::ExportCheck;
+use assize_ledger::{Checkpoint, ExportCheck, ExportReport, Fault, Note};
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -21,6 +21,9 @@ pub(super) fn verify(arguments: &Verify, connection: &Connection, json: bool) ->
         Some(expected) => Some(proofs::extends(expected, arguments.log_key.as_ref(), connection)?),
         None => None,
     };
+    // Asked before: what is read after it can't be shorter.
+    let newest = Note::parse(connection.get("/v1/ledger/checkpoint").send()?.text()?.as_bytes())?;
+    let signed = Checkpoint::parse(newest.text()).context("the newest checkpoint")?.size;
     let check = ExportCheck {
         key: arguments.log_key.clone(),
         checkpoint,
@@ -30,7 +33,7 @@ pub(super) fn verify(arguments: &Verify, connection: &Connection, json: bool) ->
     let started = Instant::now();
     let to = arguments.to.map(|to| to.saturating_add(1));
     let stream = connection.get("/v1/ledger/export").query("from", arguments.from).query("to", to).stream()?;
-    let served = export::check(stream, &check);
+    let mut served = export::check(stream, &check);
     let took = started.elapsed();
 
     let started = Instant::now();
@@ -39,6 +42,7 @@ pub(super) fn verify(arguments: &Verify, connection: &Connection, json: bool) ->
     let text = reply.as_ref().map(|reply| reply.text()).transpose()?;
     let database: Option<Report> =
         text.map(serde_json::from_str).transpose().context("the server's report of its database can't be read")?;
+    is_what_was_asked_for(&mut served, arguments, signed, database.is_some());
     if json {
         let database = text.map(serde_json::from_str::<Box<RawValue>>).transpose()?;
         output::json(&json!({ "served": served, "database": database }))?;
@@ -58,4 +62,33 @@ pub(super) fn verify(arguments: &Verify, connection: &Connection, json: bool) ->
     }
     let sound = served.is_sound() && database.is_none_or(|report| report.faults.count == 0);
     Ok(if sound { Ended::Fine } else { Ended::Failed })
+}
+
+/// A server that hands out less than it was asked for, and signs that, may have something to hide in the rest.
+fn is_what_was_asked_for(served: &mut ExportReport, arguments: &Verify, signed: u64, of_all_tenants: bool) {
+    let Some(header) = &served.header else { return };
+    let mut faults = Vec::new();
+    let mut fault = |field: &str, found: String, expected: String| {
+        faults.push(Fault::new(None, "header", field, found, expected));
+    };
+    let from = arguments.from.unwrap_or_default();
+    if header.from != from {
+        fault("from", header.from.to_string(), format!("{from}, as asked for"));
+    }
+    match arguments.to.map(|to| to.saturating_add(1)) {
+        Some(to) if header.to != to => fault("to", header.to.to_string(), format!("{to}, as asked for")),
+        None if header.to < signed => {
+            fault("to", header.to.to_string(), format!("{signed} or more, which the newest checkpoint signs"));
+        }
+        _ => {}
+    }
+    if !header.payloads {
+        fault("payloads", "false".to_owned(), "true, as asked for".to_owned());
+    }
+    if let (Some(tenant), true) = (&header.tenant, of_all_tenants) {
+        fault("tenant", tenant.clone(), "none: the key sees those of all".to_owned());
+    }
+    for found in faults {
+        served.faults.push(found);
+    }
 }
