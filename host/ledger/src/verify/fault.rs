@@ -41,9 +41,12 @@ impl Fault {
     }
 }
 
-/// Cuts a long value, and says so.
+/// Cuts a long value, and says so. An empty one is written so that it is seen.
 fn quoted(value: &dyn fmt::Display) -> String {
     let text = value.to_string();
+    if text.is_empty() {
+        return String::from("\"\"");
+    }
     match text.char_indices().nth(QUOTED) {
         None => text,
         Some((end, _)) => format!("{}… ({} bytes)", text.get(..end).unwrap_or_default(), text.len()),
