@@ -32,6 +32,13 @@ struct Host {
 }
 
 impl Host {
+    /// Whether it puts a row back by itself: a checkpoint that lacks its witness's signature is signed again. `cell` gives a column
+    /// of the row as text.
+    fn would_mend(&self, table: &str, column: &str, cell: impl Fn(&str) -> String) -> bool {
+        let newest = Checkpoint::parse(self.known.text()).unwrap().size;
+        table == "cosignatures" && ["size", "key"].contains(&column) && cell("size") == newest.to_string()
+    }
+
     fn start(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
@@ -140,6 +147,9 @@ fn values(host: &Host, runtime: &Runtime, dice: &mut Dice, flips: u32) {
         let guard = database.unguard(table);
         for _ in 0..BATCH {
             let (row, column) = (dice.one_of(&rows[at]), dice.below(table.columns.len()));
+            if host.would_mend(&table.name, &table.columns[column], |name| text(table, row, name)) {
+                continue;
+            }
             let mut now = row.clone();
             now[column] = flipped(&row[column], dice);
             // Nothing to flip in what is empty; and a constraint may object: then it can't happen this way.

@@ -148,7 +148,12 @@ async fn values(host: &Host, url: &str, flips: u32) {
         let (at, column) = *dice.one_of(&columns);
         let table = &tables[at];
         let row = dice.one_of(&table.rows);
-        let kind = &table.columns[column].1;
+        let (name, kind) = &table.columns[column];
+        let cell =
+            |name: &str| row[table.columns.iter().position(|(column, _)| column == name).unwrap()].clone().unwrap();
+        if host.would_mend(&table.name, name, cell) {
+            continue;
+        }
         let Some(altered) = row[column].as_ref().and_then(|value| flipped(value, kind, &mut dice)) else { continue };
         // A constraint may object: then it can't happen this way.
         if table.alter(&mut db, row, column, &altered).await.is_err() {
