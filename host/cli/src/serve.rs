@@ -71,6 +71,9 @@ pub(crate) struct Arguments {
     max_in_flight: Option<usize>,
     #[command(flatten)]
     compiled: compiled::Arguments,
+    /// How long compiling a component may take when it is published
+    #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    compile_seconds: u64,
     /// How log lines are written to stderr; ASSIZE_LOG says which (e.g. warn, assize_server=debug)
     #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -132,6 +135,7 @@ impl Arguments {
         let compiled = self.compiled.config(&self.data)?;
         let mut config = Config::new(self.data);
         config.compiled = compiled;
+        config.compile_timeout = Duration::from_secs(self.compile_seconds);
         config.compiler = std::env::current_exe().ok();
         config.database = self.database.filter(|url| !url.is_empty());
         config.listen = self.listen;

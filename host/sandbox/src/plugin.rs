@@ -58,7 +58,9 @@ pub enum LoadError {
     )]
     Start(CallError),
     /// Compiling took too long.
-    #[error("compiling took longer than {0:?}: split the component or make it smaller")]
+    #[error(
+        "compiling took longer than {0:?}: split the component, make it smaller, or give it longer (serve --compile-seconds)"
+    )]
     TooSlow(Duration),
     /// No thread to compile on, or the process that compiled can't be heard.
     #[error("nothing to compile on: {0}")]

@@ -91,8 +91,8 @@ impl Config {
             max_body: 1 << 20,
             max_component: 64 << 20,
             max_in_flight: 2_048,
-            // Python's 18 MB take 4 to 9 s on one thread.
-            compile_timeout: Duration::from_mins(1),
+            // Python's 18 MB take 4 to 9 s on one thread, and took more than a minute where two others had the cores.
+            compile_timeout: Duration::from_mins(2),
             compiled: None,
             compiler: None,
             max_database: None,
