@@ -56,7 +56,9 @@ pub(super) fn verify(arguments: &Verify, connection: &Connection, json: bool) ->
         match &database {
             Some(report) => print_report(report, started.elapsed())?,
             None => {
-                output::line("not asked for: the key belongs to one tenant, and the report would name all of them")?;
+                output::line(
+                    "not told: the server keeps its report from this key, as from any that belongs to one tenant",
+                )?;
             }
         }
     }
