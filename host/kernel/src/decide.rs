@@ -2,11 +2,13 @@
 
 mod alone;
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use assize_registry::{Choice, Kind};
-use assize_sandbox::contract::{self, Assessment, Effect, Finding, Judgment, Opinion, Ruling};
+use assize_sandbox::contract::{self, Assessment, Effect, Finding, Judgment, Opinion, Ruling, Verdict};
 use assize_sandbox::{Call, Limits, Plugin, Settings};
 
 use crate::input::Input;
@@ -81,7 +83,10 @@ pub async fn decide(snapshot: &Arc<Snapshot>, input: &Arc<Input>) -> Result<Judg
     let opinions = bench.ask_agents().await;
     let (risk, scorecards) = weigh(opinions);
     for card in &scorecards {
-        bench.reasons.push(Reason::risk(thresholds.verdict(card.score), &card.layer));
+        let verdict = thresholds.verdict(card.score);
+        if demands(verdict) {
+            bench.reasons.push(Reason::risk(verdict, &card.layer));
+        }
     }
 
     let judgments = bench.ask_rules(&risk).await;
@@ -97,7 +102,7 @@ pub async fn decide(snapshot: &Arc<Snapshot>, input: &Arc<Input>) -> Result<Judg
     // An action that failed may have been the one that should have told somebody.
     let conclusion = conclude(bench.reasons);
     step().await;
-    let (runs, skipped, findings) = (bench.runs, bench.skipped, bench.findings);
+    let (runs, skipped, findings) = (bench.runs, bench.skipped, named(outcome));
     let kill_switch = false;
     Ok(Judged { conclusion, score, confidence, scorecards, thresholds, kill_switch, runs, skipped, findings, effects })
 }
@@ -121,8 +126,24 @@ fn stopped(thresholds: Thresholds) -> Judged {
 /// Lets other decisions of the thread come to the same step before this one takes it. Judging runs through more code than the
 /// processor's caches hold; when many decisions are under way, the next call of the same plugin finds its code there. With 64
 /// at once that saved a fifth of all processor time; a decision by itself goes on at once.
+///
+/// It wakes its own task, rather than have the runtime do it later: whoever runs many decisions in one task sees that they go
+/// on, and the task stays on its thread.
 async fn step() {
-    tokio::task::yield_now().await;
+    let mut stepped = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut stepped, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Whether a verdict is a reason for anything: what allows weighs nothing against what doesn't.
+fn demands(verdict: Verdict) -> bool {
+    verdict > Verdict::Allow
 }
 
 /// Below this, handing a call to another thread costs more than it saves.
@@ -176,7 +197,6 @@ struct Bench<'a> {
     reasons: Vec<Reason>,
     runs: Vec<Run>,
     skipped: Vec<Skipped>,
-    findings: Vec<NamedFinding>,
 }
 
 impl<'a> Bench<'a> {
@@ -189,7 +209,6 @@ impl<'a> Bench<'a> {
             reasons: Vec::new(),
             runs: Vec::new(),
             skipped: Vec::new(),
-            findings: Vec::new(),
         }
     }
 
@@ -254,15 +273,6 @@ impl<'a> Bench<'a> {
         answer.filter(|_| seat.counts())
     }
 
-    fn find(&mut self, seat: &Seat<'_>, findings: &[Finding]) {
-        let named = |finding: &Finding| NamedFinding {
-            finding: finding.clone(),
-            plugin: seat.bound.binding.plugin.to_string(),
-            binding: seat.bound.binding.name.clone(),
-        };
-        self.findings.extend(findings.iter().map(named));
-    }
-
     fn take(&mut self, kind: Kind) -> Vec<Seat<'a>> {
         let (taken, rest) = std::mem::take(&mut self.seats).into_iter().partition(|seat| seat.candidate.kind == kind);
         self.seats = rest;
@@ -289,7 +299,6 @@ impl<'a> Bench<'a> {
                 seat.plugin.assess(seat.settings, self.input.subject(), &limits).await
             };
             if let Some(assessment) = self.note(&seat, call) {
-                self.find(&seat, &assessment.findings);
                 opinions.push(weighed(&seat, assessment));
             }
         }
@@ -321,9 +330,10 @@ impl<'a> Bench<'a> {
             step().await;
             let call = seat.plugin.rule(seat.settings, self.input.subject(), risk, &limits).await;
             let Some(ruling) = self.note(&seat, call) else { continue };
-            self.find(&seat, &ruling.findings);
-            let (binding, layer) = (&seat.bound.binding.name, &seat.bound.layer);
-            self.reasons.push(Reason::rule(&ruling.code, ruling.verdict, binding, layer));
+            if demands(ruling.verdict) {
+                let (binding, layer) = (&seat.bound.binding.name, &seat.bound.layer);
+                self.reasons.push(Reason::rule(&ruling.code, ruling.verdict, binding, layer));
+            }
             judgments.push(judgment(&seat, ruling));
         }
         judgments
@@ -350,6 +360,22 @@ impl<'a> Bench<'a> {
         }
         planned
     }
+}
+
+/// The findings of agents and rules, which nobody else needs any more, in the order in which they were asked.
+fn named(outcome: contract::Outcome) -> Vec<NamedFinding> {
+    let name = |plugin: String, binding: String, findings: Vec<Finding>| {
+        findings.into_iter().map(move |finding| NamedFinding {
+            finding,
+            plugin: plugin.clone(),
+            binding: binding.clone(),
+        })
+    };
+    let of_agents = outcome.risk.opinions.into_iter();
+    let of_agents = of_agents.flat_map(|said| name(said.plugin, said.binding, said.assessment.findings));
+    let of_rules = outcome.judgments.into_iter();
+    let of_rules = of_rules.flat_map(|said| name(said.plugin, said.binding, said.ruling.findings));
+    of_agents.chain(of_rules).collect()
 }
 
 /// The effects as they are planned, or the kind of one that the manifest doesn't list.

@@ -269,8 +269,7 @@ impl Plugin {
             Since::V1_0_0 => within(deadline, v1::assess::<v1::OwnFailure>(exports, store, settings, case)).await,
             Since::V1_1_0 => within(deadline, v1::assess::<v1_1::Failure>(exports, store, settings, case)).await,
         };
-        self.learn(run.started.elapsed());
-        run.end(answer)
+        run.end_of(self, answer)
     }
 
     /// Asks a compliance rule.
@@ -285,8 +284,7 @@ impl Plugin {
             Since::V1_0_0 => within(deadline, v1::rule::<v1::OwnFailure>(exports, store, settings, case, risk)).await,
             Since::V1_1_0 => within(deadline, v1::rule::<v1_1::Failure>(exports, store, settings, case, risk)).await,
         };
-        self.learn(run.started.elapsed());
-        run.end(answer)
+        run.end_of(self, answer)
     }
 
     /// Asks an action for its plan.
@@ -309,8 +307,7 @@ impl Plugin {
             }
             Since::V1_1_0 => within(deadline, v1::plan::<v1_1::Failure>(exports, store, settings, case, outcome)).await,
         };
-        self.learn(run.started.elapsed());
-        run.end(answer)
+        run.end_of(self, answer)
     }
 
     /// Like [`Plugin::begin`], where the plugin is of this kind.
@@ -384,9 +381,21 @@ impl Run {
         self.started.checked_add(Duration::from_millis(self.limits.wall_ms))
     }
 
-    /// Checks and hashes the answer, and settles the accounts.
+    /// Ends the call.
     fn end<T: Answer>(self, answer: v1::Answered<T>) -> Call<T> {
         let duration = self.started.elapsed();
+        self.settle(answer, duration)
+    }
+
+    /// The same for a call that judged or planned, from which is learnt how long those of the plugin take.
+    fn end_of<T: Answer>(self, plugin: &Plugin, answer: v1::Answered<T>) -> Call<T> {
+        let duration = self.started.elapsed();
+        plugin.learn(duration);
+        self.settle(answer, duration)
+    }
+
+    /// Checks and hashes the answer, and settles the accounts.
+    fn settle<T: Answer>(self, answer: v1::Answered<T>, duration: Duration) -> Call<T> {
         let fuel = self.limits.fuel.saturating_sub(self.store.get_fuel().unwrap_or_default());
         let refused = self.store.data().accounts.refused;
         let result = match answer {

@@ -2,8 +2,14 @@
 //!
 //! The types of this version stop here. What an answer may contain is checked by the caller, for all versions alike.
 
+use std::any::TypeId;
+use std::marker::PhantomData;
+use std::sync::OnceLock;
+
 use serde_json::value::RawValue;
-use wasmtime::component::{ComponentExportIndex, HasSelf, Instance, InstancePre, Lift, Linker, TypedFunc};
+use wasmtime::component::{
+    ComponentExportIndex, ComponentNamedList, HasSelf, Instance, InstancePre, Lift, Linker, Lower, TypedFunc,
+};
 use wasmtime::{Result, Store};
 
 use crate::contract as neutral;
@@ -91,22 +97,71 @@ pub(crate) struct Exports {
     plugin: InstancePre<Guest>,
     judge: ComponentExportIndex,
     validate: ComponentExportIndex,
+    /// The [`Question`] that `judge` was found to take, once that was checked.
+    takes: OnceLock<TypeId>,
 }
 
-type Judges<'a, T, F> = TypedFunc<(&'a str, &'a Case), (std::result::Result<T, F>,)>;
-type Weighs<'a, W, T, F> = TypedFunc<(&'a str, &'a Case, &'a W), (std::result::Result<T, F>,)>;
+/// What is asked of a plugin, and how it answers.
+trait Question: 'static {
+    type Asked<'a>: ComponentNamedList + Lower;
+    type Answer: Lift + 'static;
+}
+
+struct Assess<F>(PhantomData<F>);
+struct Rule<F>(PhantomData<F>);
+struct Plan<F>(PhantomData<F>);
+
+impl<F: Failure> Question for Assess<F> {
+    type Asked<'a> = (&'a str, &'a Case);
+    type Answer = std::result::Result<types::Assessment, F>;
+}
+
+impl<F: Failure> Question for Rule<F> {
+    type Asked<'a> = (&'a str, &'a Case, &'a types::Risk);
+    type Answer = std::result::Result<types::Ruling, F>;
+}
+
+impl<F: Failure> Question for Plan<F> {
+    type Asked<'a> = (&'a str, &'a Case, &'a planner::Outcome);
+    type Answer = std::result::Result<Vec<planner::Effect>, F>;
+}
+
+type Judges<'a, Q> = TypedFunc<<Q as Question>::Asked<'a>, (<Q as Question>::Answer,)>;
 type Validates<'a, F> = TypedFunc<(&'a str,), (std::result::Result<(), F>,)>;
 
 impl Exports {
     /// Finds `function` of the exported `interface`, beside `validate-settings`.
     pub(crate) fn find(plugin: InstancePre<Guest>, interface: &str, function: &str) -> Result<Self> {
         let component = plugin.component();
-        let missing = |name: &str| wasmtime::format_err!("no export `{name}`");
         let interface = component.get_export_index(None, interface).ok_or_else(|| missing(interface))?;
         let named = |name: &str| component.get_export_index(Some(&interface), name).ok_or_else(|| missing(name));
         let (judge, validate) = (named(function)?, named("validate-settings")?);
-        Ok(Self { plugin, judge, validate })
+        Ok(Self { plugin, judge, validate, takes: OnceLock::new() })
     }
+
+    /// The function that judges or plans, of one of the plugin's instances. That it has the type of `Q` is checked with the first
+    /// one: comparing all names of all fields took a thirtieth of a simulation's time.
+    #[allow(unsafe_code, reason = "a type that was checked before isn't checked again; see where it is done")]
+    fn judge<'a, Q: Question>(&self, store: &mut Store<Guest>, started: Instance) -> Result<Judges<'a, Q>> {
+        let judge = started.get_func(&mut *store, self.judge).ok_or_else(|| missing("the judging function"))?;
+        if self.takes.get() == Some(&TypeId::of::<Q>()) {
+            // SAFETY: `new_unchecked` wants the function to have these types. It does:
+            // - `started` is an instance of `self.plugin`: this is called with what `instantiate_async` of it returned, here and
+            //   by `start`. `self.judge` was looked up in the same component, and a component's export has one type for all
+            //   instances: the contract has no resources, whose types alone are each instance's own.
+            // - `self.takes` is set below alone, where `typed` has compared that type with those of the same `Q`, which differ
+            //   in nothing but lifetimes.
+            return Ok(unsafe { TypedFunc::new_unchecked(judge) });
+        }
+        let judge = judge.typed(&*store)?;
+        // A plugin has one kind and one contract: what is set is set for the same `Q`, or the check is made again.
+        let _ = self.takes.set(TypeId::of::<Q>());
+        Ok(judge)
+    }
+}
+
+fn missing(name: &str) -> wasmtime::Error {
+    wasmtime::format_err!("no export `{name}`")
 }
 
 pub(crate) async fn assess<F: Failure>(
@@ -115,8 +170,8 @@ pub(crate) async fn assess<F: Failure>(
     settings: &str,
     case: &Case,
 ) -> Answered<neutral::Assessment> {
-    let instance = exports.plugin.instantiate_async(&mut *store).await?;
-    let assess: Judges<'_, types::Assessment, F> = instance.get_typed_func(&mut *store, exports.judge)?;
+    let started = start(exports, store).await?;
+    let assess = exports.judge::<Assess<F>>(store, started)?;
     let (answer,) = assess.call_async(store, (settings, case)).await?;
     Ok(answer.map(assessment).map_err(Into::into))
 }
@@ -128,8 +183,8 @@ pub(crate) async fn rule<F: Failure>(
     case: &Case,
     risk: &neutral::Risk,
 ) -> Answered<neutral::Ruling> {
-    let instance = exports.plugin.instantiate_async(&mut *store).await?;
-    let rule: Weighs<'_, types::Risk, types::Ruling, F> = instance.get_typed_func(&mut *store, exports.judge)?;
+    let started = start(exports, store).await?;
+    let rule = exports.judge::<Rule<F>>(store, started)?;
     let (answer,) = rule.call_async(store, (settings, case, &lower_risk(risk))).await?;
     Ok(answer.map(|ruling| Ok(lift_ruling(ruling))).map_err(Into::into))
 }
@@ -141,9 +196,8 @@ pub(crate) async fn plan<F: Failure>(
     case: &Case,
     outcome: &neutral::Outcome,
 ) -> Answered<Vec<neutral::Effect>> {
-    let instance = exports.plugin.instantiate_async(&mut *store).await?;
-    let plan: Weighs<'_, planner::Outcome, Vec<planner::Effect>, F> =
-        instance.get_typed_func(&mut *store, exports.judge)?;
+    let started = start(exports, store).await?;
+    let plan = exports.judge::<Plan<F>>(store, started)?;
     let (answer,) = plan.call_async(store, (settings, case, &lower_outcome(outcome))).await?;
     Ok(answer.map(|effects| effects.into_iter().map(effect).collect()).map_err(Into::into))
 }
@@ -176,16 +230,9 @@ pub(crate) fn fits<F: Failure>(
     started: Instance,
 ) -> Result<()> {
     match kind {
-        Kind::RiskAgent => {
-            let _: Judges<'_, types::Assessment, F> = started.get_typed_func(&mut *store, exports.judge)?;
-        }
-        Kind::ComplianceRule => {
-            let _: Weighs<'_, types::Risk, types::Ruling, F> = started.get_typed_func(&mut *store, exports.judge)?;
-        }
-        Kind::Action => {
-            let _: Weighs<'_, planner::Outcome, Vec<planner::Effect>, F> =
-                started.get_typed_func(&mut *store, exports.judge)?;
-        }
+        Kind::RiskAgent => exports.judge::<Assess<F>>(store, started).map(drop)?,
+        Kind::ComplianceRule => exports.judge::<Rule<F>>(store, started).map(drop)?,
+        Kind::Action => exports.judge::<Plan<F>>(store, started).map(drop)?,
     }
     let _: Validates<'_, F> = started.get_typed_func(&mut *store, exports.validate)?;
     Ok(())

@@ -5,6 +5,7 @@
 //! by `pipeline`, and by `health` on a case of nothing; rows and their order are the store's.
 
 mod app;
+mod around;
 mod bootstrap;
 mod config;
 mod door;
@@ -14,7 +15,6 @@ mod fitness;
 mod health;
 mod identity;
 mod keys;
-mod leftover;
 mod life;
 mod metrics;
 mod openapi;

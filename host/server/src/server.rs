@@ -10,10 +10,13 @@ use arc_swap::ArcSwap;
 use assize_ledger::Digest;
 use assize_sandbox::{Plugin, Sandbox, SandboxConfig, SandboxError};
 use assize_store::{Options, Reader, Starting, Store, StoreError};
+use axum::ServiceExt;
+use axum::extract::Request;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::app::{App, SharedApp};
+use crate::around::Around;
 use crate::bootstrap::{self, BootstrapError};
 use crate::config::Config;
 use crate::keys::Keys;
@@ -157,7 +160,8 @@ impl Server {
         simulations::resume(&self.app);
         let retaining = tokio::spawn(crate::retention::run(Arc::clone(&self.app)));
         let reloading = tokio::spawn(crate::reload::run(Arc::clone(&self.app)));
-        let served = axum::serve(listener, router).with_graceful_shutdown(shutdown).await;
+        let service = ServiceExt::<Request>::into_make_service(Around(router));
+        let served = axum::serve(listener, service).with_graceful_shutdown(shutdown).await;
         signing.abort();
         retaining.abort();
         reloading.abort();

@@ -1,22 +1,30 @@
-//! What a handler leaves of a request's body is read, so that the connection can carry the next request.
+//! What surrounds every request: a bug in its handler fails it alone, and what a handler leaves of a request's body is read, so
+//! that the connection can carry the next request.
 //!
 //! An answer that doesn't depend on the body (a path that leads nowhere, a key that isn't known) may be ready before the body has arrived. The
 //! HTTP library then closes the connection behind the answer without having announced it, and a client that reuses it fails on its next request.
 
+use std::any::Any;
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::{HeaderValue, header};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use futures::future::poll_fn;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, poll_fn};
 use http_body::{Frame, SizeHint};
 use parking_lot::Mutex;
+use tower_service::Service;
+
+use crate::problem::Problem;
 
 /// More than this isn't read: the answer says that the connection ends.
 const MOST: usize = 256 << 10;
@@ -26,15 +34,35 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// A body that a handler dropped before its end.
 type Left = Arc<Mutex<Option<Body>>>;
 
-/// The middleware.
-pub(crate) async fn read(request: Request, next: Next) -> Response {
+/// All addresses, and what surrounds each of them. Around the router, not a layer of it: a layer is laid around each route and
+/// copied with it, which took thirty allocations a request.
+#[derive(Clone)]
+pub(crate) struct Around(pub(crate) Router);
+
+impl Service<Request> for Around {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let router = self.0.clone();
+        Box::pin(async move { Ok(read(router, request).await) })
+    }
+}
+
+/// Answers, and reads what is left of the body.
+async fn read(router: Router, request: Request) -> Response {
     // Who waits to be asked for the body isn't: the answer tells that it isn't wanted.
     if request.body().is_end_stream() || request.headers().contains_key(header::EXPECT) {
-        return next.run(request).await;
+        return answer(router, request).await;
     }
     let left = Left::default();
     let request = request.map(|body| Body::new(Lent { body, left: Arc::clone(&left) }));
-    let mut response = next.run(request).await;
+    let mut response = answer(router, request).await;
     let rest = left.lock().take();
     if let Some(body) = rest
         && !matches!(tokio::time::timeout(LONGEST, ends(body)).await, Ok(true))
@@ -42,6 +70,21 @@ pub(crate) async fn read(request: Request, next: Next) -> Response {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+/// Answers even where a bug panics: the request fails, the host goes on.
+async fn answer(mut router: Router, request: Request) -> Response {
+    let answered = AssertUnwindSafe(async move { router.call(request).await }).catch_unwind().await;
+    match answered {
+        Ok(Ok(response)) => response,
+        Ok(Err(never)) => match never {},
+        Err(cause) => panicked(&*cause).into_response(),
+    }
+}
+
+fn panicked(cause: &(dyn Any + Send)) -> Problem {
+    let text = cause.downcast_ref::<&str>().copied().or_else(|| cause.downcast_ref::<String>().map(String::as_str));
+    Problem::internal(text.unwrap_or("panicked"))
 }
 
 /// Reads a body to its end; `false` where there is too much of it, or it breaks off.
