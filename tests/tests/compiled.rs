@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use assize_tests::{Server, Setup, assize, bundled, policy};
 use serde_json::{Value, json};
@@ -100,4 +102,42 @@ fn a_key_inside_the_data_directory_is_refused() {
     let (code, said) = setup.refused();
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("--compiled-key") && said.contains("name a file elsewhere"), "{said}");
+}
+
+/// Publishing compiles in a process of its own. What makes the compiler want all the memory that there is ends that process, and nothing
+/// else.
+#[cfg(target_os = "linux")]
+#[test]
+fn whoever_compiles_has_a_bound() {
+    let mut command = Command::new(assize_tests::binary());
+    command.arg("compile").stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut compiler = command.spawn().unwrap();
+    let limits = format!("/proc/{}/limits", compiler.id());
+    let bounded = || {
+        let limits = fs::read_to_string(&limits).unwrap();
+        let line = limits.lines().find(|line| line.starts_with("Max data size")).unwrap();
+        line.split_whitespace().filter(|word| *word == "2147483648").count() == 2
+    };
+    while !bounded() {
+        assert!(compiler.try_wait().unwrap().is_none(), "it ended without a bound");
+        std::thread::yield_now();
+    }
+    compiler.kill().unwrap();
+    compiler.wait().unwrap();
+
+    // Beyond it, it ends without any code: here beyond a lower one, which it doesn't raise.
+    let component = bundled("assize-threat-taxonomy-1.0.0");
+    let compile = |kilobytes: &str| {
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -d $1 && exec \"$0\" compile"]).arg(assize_tests::binary()).arg(kilobytes);
+        let mut compiler = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // One that has ended doesn't read.
+        let _ = compiler.stdin.take().unwrap().write_all(&component);
+        compiler.wait_with_output().unwrap()
+    };
+    let enough = compile("1900000");
+    assert!(enough.status.success(), "{}", String::from_utf8_lossy(&enough.stderr));
+    let little = compile("30000");
+    assert!(!little.status.success());
+    assert!(little.stdout.is_empty());
 }

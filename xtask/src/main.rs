@@ -79,7 +79,7 @@ fn main() -> ExitCode {
         Do::Fuzz { seconds } => evidence::fuzz(seconds),
         Do::Profile => profile::record(),
         Do::Bench { short, large, json } => {
-            timed("dist", || dist(Guests::Plain, Build::Product)).and_then(|dist| bench(&dist, short, large, json))
+            timed("dist", || dist(Guests::Plain, Build::Measured)).and_then(|dist| bench(&dist, short, large, json))
         }
     };
     match done {

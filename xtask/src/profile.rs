@@ -26,6 +26,8 @@ use crate::steps::{cargo, host, output, run, timed, workspace};
 /// How long the server is loaded, and by how many clients at once.
 const LOADED: Duration = Duration::from_secs(30);
 const CLIENTS: usize = 32;
+/// Cases of a file that are simulated.
+const SIMULATED: usize = 20_000;
 const KEY: &str = "a-key-for-the-recording-only";
 /// zstd's level: it is packed once, and copied with every clone.
 const LEVEL: i32 = 19;
@@ -163,10 +165,14 @@ fn work(binary: &Path, dist: &Dist) -> anyhow::Result<()> {
     println!("{judged} decisions");
     // It writes its counts when it ends.
     server.stop()?;
-    let data = data.display().to_string();
+    let file = folder.path().join("cases.jsonl");
+    let lines: Vec<String> = cases.iter().cycle().take(SIMULATED).map(Value::to_string).collect();
+    fs::write(&file, lines.join("\n"))?;
+    let (data, file) = (data.display().to_string(), file.display().to_string());
     for arguments in [
         &["replay", "--all", "--data", &data][..],
         &["simulate", "--threshold", "production.block=7", "--data", &data],
+        &["simulate", "--threshold", "production.block=7", "--cases", &file, "--data", &data],
         &["ledger", "verify", "--data", &data],
     ] {
         run(Command::new(binary).args(arguments).stdout(std::process::Stdio::null()))?;

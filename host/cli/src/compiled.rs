@@ -3,7 +3,7 @@
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use assize_sandbox::{CompiledConfig, LoadError, Sandbox, SandboxConfig};
 
 use crate::output::{Ended, Usage};
@@ -94,6 +94,7 @@ const AUTHOR_BYTES: u64 = 256 << 20;
 
 /// `assize compile`: what the server has done in a process of its own.
 pub(crate) fn run() -> anyhow::Result<Ended> {
+    assize_sandbox::bound_memory().context("the memory of this process can't be bounded")?;
     let mut component = Vec::new();
     io::stdin().lock().read_to_end(&mut component)?;
     match assize_sandbox::compile(&component) {

@@ -18,8 +18,28 @@ use crate::plugin::LoadError;
 /// output; or it says on its standard error what is wrong with the component, and exits with another code than 0.
 const ARGUMENT: &str = "compile";
 
+/// Bytes of memory that such a program may write to. An interpreter of Python with its library, 18 MB, takes 380 MB; the allocator sets
+/// aside a gigabyte before it gives out any.
+const MEMORY: u64 = 2 << 30;
+
+/// Bounds the memory of this process, which is there to compile: whoever may publish could make it take all that the host has.
+/// On Linux; elsewhere it does nothing.
+///
+/// # Errors
+/// Where the system doesn't let a process bound itself.
+pub fn bound_memory() -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        // What is written to; address space alone is set aside by the hundreds of gigabytes, for instances that never come.
+        let most = getrlimit(Resource::Data).maximum.map_or(MEMORY, |most| most.min(MEMORY));
+        setrlimit(Resource::Data, Rlimit { current: Some(most), maximum: Some(most) })?;
+    }
+    Ok(())
+}
+
 /// Compiles a component to native code, for a host of the same build on this machine: what the program does that
-/// [`crate::SandboxConfig::compiler`] names.
+/// [`crate::SandboxConfig::compiler`] names, after it has bounded itself with [`bound_memory`].
 pub fn compile(component: &[u8]) -> Result<Vec<u8>, LoadError> {
     engine(1, true).and_then(|engine| engine.precompile_component(component)).map_err(LoadError::Compile)
 }
@@ -89,7 +109,11 @@ fn finish(child: Child, component: &[u8], timeout: Option<Duration>) -> Result<N
         let status = child.0.wait()?;
         let said = said.join().unwrap_or_default();
         if !status.success() {
-            let said = if said.is_empty() { format!("the compiler ended with {status}") } else { said };
+            // One that has an error to tell ends with a code; what ends it otherwise is mostly want of memory.
+            let said = match status.code() {
+                Some(_) if !said.is_empty() => said,
+                _ => format!("the compiler, which may take {} MiB, ended with {status}: {said}", MEMORY >> 20),
+            };
             return Err(LoadError::Compile(wasmtime::Error::msg(said)));
         }
         match code {

@@ -28,7 +28,7 @@ mod virtual_wasi;
 
 pub use call::{Call, CallError, LogLine, Output};
 pub use compiled::{CompiledConfig, CompiledCounts};
-pub use compiler::compile;
+pub use compiler::{bound_memory, compile};
 pub use engine::{EngineId, Sandbox, SandboxConfig, SandboxError};
 pub use limits::Limits;
 pub use plugin::{Held, LoadError, Plugin, Settings, Subject};

@@ -134,3 +134,27 @@ impl Drop for Lent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use axum::routing::get;
+
+    use super::*;
+
+    async fn bug() -> &'static str {
+        panic!("a bug")
+    }
+
+    #[tokio::test]
+    async fn a_bug_fails_its_request_alone() {
+        let mut service = Around(Router::new().route("/bug", get(bug)).route("/fine", get(|| async { "fine" })));
+        let mut get = async |path: &str| {
+            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+            service.call(request).await.unwrap().status()
+        };
+        assert_eq!(get("/bug").await, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(get("/fine").await, StatusCode::OK);
+        assert_eq!(get("/bug").await, StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}
