@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use assize_registry::{Choice, Kind};
 use assize_sandbox::contract::{self, Assessment, Effect, Finding, Judgment, Opinion, Ruling, Verdict};
-use assize_sandbox::{Call, Limits, Plugin, Settings};
+use assize_sandbox::{Advice, Call, Limits, Plugin, Settings};
 
 use crate::input::Input;
 use crate::outcome::{Conclusion, Reason, conclude};
@@ -89,12 +89,14 @@ pub async fn decide(snapshot: &Arc<Snapshot>, input: &Arc<Input>) -> Result<Judg
         }
     }
 
-    let judgments = bench.ask_rules(&risk).await;
+    let advice = Advice::new(risk);
+    let judgments = bench.ask_rules(&advice).await;
     if !bench.judging {
         bench.reasons.push(Reason::no_policy(snapshot.policy().on_failure));
     }
     let so_far = conclude(bench.reasons.clone());
 
+    let risk = advice.into_risk();
     let (score, confidence) = (risk.score, risk.confidence);
     let outcome = contract::Outcome { verdict: so_far.verdict, reason: so_far.reason, risk, judgments };
     let effects = bench.ask_actions(&outcome).await;
@@ -323,12 +325,12 @@ impl<'a> Bench<'a> {
         }))
     }
 
-    async fn ask_rules(&mut self, risk: &contract::Risk) -> Vec<Judgment> {
+    async fn ask_rules(&mut self, advice: &Advice) -> Vec<Judgment> {
         let mut judgments = Vec::new();
         for seat in self.take(Kind::ComplianceRule) {
             let limits = seat.limits();
             step().await;
-            let call = seat.plugin.rule(seat.settings, self.input.subject(), risk, &limits).await;
+            let call = seat.plugin.rule(seat.settings, self.input.subject(), advice, &limits).await;
             let Some(ruling) = self.note(&seat, call) else { continue };
             if demands(ruling.verdict) {
                 let (binding, layer) = (&seat.bound.binding.name, &seat.bound.layer);

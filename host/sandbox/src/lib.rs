@@ -31,4 +31,4 @@ pub use compiled::{CompiledConfig, CompiledCounts};
 pub use compiler::{bound_memory, compile};
 pub use engine::{EngineId, Sandbox, SandboxConfig, SandboxError};
 pub use limits::Limits;
-pub use plugin::{Held, LoadError, Plugin, Settings, Subject};
+pub use plugin::{Advice, Held, LoadError, Plugin, Settings, Subject};

@@ -115,6 +115,28 @@ impl Subject {
     }
 }
 
+/// What the risk agents said, on its way through the rules, with what all of these need made once.
+pub struct Advice {
+    risk: Risk,
+    v1: OnceLock<v1::Risk>,
+}
+
+impl Advice {
+    /// Takes what they said.
+    pub const fn new(risk: Risk) -> Self {
+        Self { risk, v1: OnceLock::new() }
+    }
+
+    /// What they said.
+    pub fn into_risk(self) -> Risk {
+        self.risk
+    }
+
+    fn v1(&self) -> &v1::Risk {
+        self.v1.get_or_init(|| v1::lower_risk(&self.risk))
+    }
+}
+
 impl Sandbox {
     /// Compiles a component, unless that was done before and kept, and binds it to the contract, on the calling thread: for
     /// hosts that start, and for replays. What comes from outside goes through [`Sandbox::load_bounded`].
@@ -273,13 +295,14 @@ impl Plugin {
     }
 
     /// Asks a compliance rule.
-    pub async fn rule(&self, settings: &Settings, subject: &Subject, risk: &Risk, limits: &Limits) -> Call<Ruling> {
+    pub async fn rule(&self, settings: &Settings, subject: &Subject, advice: &Advice, limits: &Limits) -> Call<Ruling> {
         let mut run = match self.begin_as(Kind::ComplianceRule, subject, limits).await {
             Ok(run) => run,
             Err(refused) => return refused,
         };
         let deadline = run.deadline();
-        let (exports, store, settings, case) = (&self.exports, &mut run.store, &settings.0, subject.v1());
+        let (exports, store, settings) = (&self.exports, &mut run.store, &settings.0);
+        let (case, risk) = (subject.v1(), advice.v1());
         let answer = match self.since {
             Since::V1_0_0 => within(deadline, v1::rule::<v1::OwnFailure>(exports, store, settings, case, risk)).await,
             Since::V1_1_0 => within(deadline, v1::rule::<v1_1::Failure>(exports, store, settings, case, risk)).await,

@@ -52,8 +52,8 @@ mod action {
 use action::exports::assize::plugin::planner;
 use risk_agent::assize::plugin::{log, types};
 
-/// A case in this version's form; made once for all plugins that judge it.
-pub(crate) use types::Case;
+/// A case, and what risk agents say of it, in this version's form; made once for all plugins that judge it.
+pub(crate) use types::{Case, Risk};
 
 /// The contract's version.
 pub(crate) const VERSION: &str = "1.0.0";
@@ -117,7 +117,7 @@ impl<F: Failure> Question for Assess<F> {
 }
 
 impl<F: Failure> Question for Rule<F> {
-    type Asked<'a> = (&'a str, &'a Case, &'a types::Risk);
+    type Asked<'a> = (&'a str, &'a Case, &'a Risk);
     type Answer = std::result::Result<types::Ruling, F>;
 }
 
@@ -181,11 +181,11 @@ pub(crate) async fn rule<F: Failure>(
     store: &mut Store<Guest>,
     settings: &str,
     case: &Case,
-    risk: &neutral::Risk,
+    risk: &Risk,
 ) -> Answered<neutral::Ruling> {
     let started = start(exports, store).await?;
     let rule = exports.judge::<Rule<F>>(store, started)?;
-    let (answer,) = rule.call_async(store, (settings, case, &lower_risk(risk))).await?;
+    let (answer,) = rule.call_async(store, (settings, case, risk)).await?;
     Ok(answer.map(|ruling| Ok(lift_ruling(ruling))).map_err(Into::into))
 }
 
@@ -373,8 +373,9 @@ fn lower_verdict(verdict: neutral::Verdict) -> types::Verdict {
     }
 }
 
-fn lower_risk(risk: &neutral::Risk) -> types::Risk {
-    types::Risk {
+/// What agents say in this version's form.
+pub(crate) fn lower_risk(risk: &neutral::Risk) -> Risk {
+    Risk {
         score: risk.score,
         confidence: risk.confidence,
         opinions: risk

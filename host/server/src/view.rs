@@ -31,7 +31,7 @@ pub(crate) struct RiskView {
 #[derive(Serialize)]
 pub(crate) struct PluginView<'a> {
     package: &'a str,
-    version: Option<String>,
+    version: Option<&'a semver::Version>,
     digest: Option<Digest>,
     kind: Option<&'static str>,
     binding: &'a str,
@@ -53,7 +53,7 @@ impl<'a> From<&'a Run> for PluginView<'a> {
     fn from(run: &'a Run) -> Self {
         Self {
             package: run.package.as_str(),
-            version: run.version.as_ref().map(ToString::to_string),
+            version: run.version.as_ref(),
             digest: run.digest,
             kind: run.kind.map(assize_registry::Kind::as_str),
             binding: &run.binding,

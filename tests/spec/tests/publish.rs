@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use arbitrary::Unstructured;
 use assize_registry::{Kind, Package, inspect, pack};
 use assize_sandbox::contract::{Case, Outcome, Risk};
-use assize_sandbox::{Call, CallError, Limits, LoadError, Sandbox, SandboxConfig, Settings, Subject};
+use assize_sandbox::{Advice, Call, CallError, Limits, LoadError, Sandbox, SandboxConfig, Settings, Subject};
 use dice::Dice;
 use serde_json::value::RawValue;
 use tokio::runtime::Runtime;
@@ -120,7 +120,7 @@ async fn judged(plugin: &assize_sandbox::Plugin, kind: Kind, limits: &Limits) ->
     let subject = Subject::new(case());
     match kind {
         Kind::RiskAgent => trace(plugin.assess(&settings, &subject, limits).await),
-        Kind::ComplianceRule => trace(plugin.rule(&settings, &subject, &risk(), limits).await),
+        Kind::ComplianceRule => trace(plugin.rule(&settings, &subject, &Advice::new(risk()), limits).await),
         Kind::Action => trace(plugin.plan(&settings, &subject, &outcome(), limits).await),
     }
 }

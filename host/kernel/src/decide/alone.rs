@@ -6,7 +6,7 @@ use std::sync::Arc;
 use assize_ledger::Digest;
 use assize_sandbox::contract::{Outcome, Risk};
 use assize_sandbox::json::JsonError;
-use assize_sandbox::{Call, CallError, Plugin, Settings, Subject};
+use assize_sandbox::{Advice, Call, CallError, Plugin, Settings, Subject};
 
 use super::Seat;
 use crate::binding::Binding;
@@ -61,7 +61,7 @@ pub async fn ask_alone(
     }
     Ok(match beside {
         Beside::Nothing => seat.heard(plugin.assess(&settings, subject, &limits).await),
-        Beside::Risk(risk) => seat.heard(plugin.rule(&settings, subject, risk, &limits).await),
+        Beside::Risk(risk) => seat.heard(plugin.rule(&settings, subject, &Advice::new(risk.clone()), &limits).await),
         Beside::Outcome(outcome) => {
             let call = plugin.plan(&settings, subject, outcome, &limits).await;
             let error = call.result.as_ref().err().cloned();
