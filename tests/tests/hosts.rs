@@ -8,13 +8,14 @@ mod postgres;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use assize_tests::{
-    Certificates, Client, Dice, Profile, Server, Setup, agent, answer, assize, binary, policy, rounds, rule, ruling,
+    Certificates, Client, Dice, Profile, Server, Setup, agent, answer, assize, binary, guest, policy, repacked, rounds,
+    rule, ruling,
 };
 use postgres::Server as Postgres;
 use serde_json::{Value, json};
@@ -135,6 +136,48 @@ fn count(client: &Client) -> usize {
         }
         cursor = format!("&cursor={}", page["next_cursor"]);
     }
+}
+
+/// Two versions of a package that may not serve beside each other, each activated on a host of its own at the same moment.
+#[test]
+fn of_two_versions_that_hosts_activate_at_once_one_serves() {
+    let Some(hosts) = Hosts::start() else { return };
+    let tenant = hosts.one.tenant();
+    let known = hosts.other.again(&tenant);
+    eventually("the other host learns the key", || known.get("/v1/me").status == 200);
+    for round in 0..rounds(40, 8) {
+        let package = format!("acme/race-{round}");
+        let address = |version: &str| format!("/v1/plugins/{package}/{version}");
+        for version in ["1.0.0", "1.1.0"] {
+            let manifest = include_str!("../guests/hostile/assize.toml");
+            let manifest = manifest.replace("test/hostile", &package);
+            let manifest = manifest.replacen("version = \"1.0.0\"", &format!("version = \"{version}\""), 1);
+            tenant.publish(&repacked(&guest("hostile"), &manifest)).expect(201);
+            eventually("the other host learns of the version", || known.get(&address(version)).status == 200);
+        }
+        let start = Barrier::new(2);
+        let activate = |client: &Client, version: &str| {
+            start.wait();
+            client.post(&format!("{}/activate", address(version)), &json!({}))
+        };
+        let both = thread::scope(|scope| {
+            let other = scope.spawn(|| activate(&known, "1.1.0"));
+            [activate(&tenant, "1.0.0"), other.join().unwrap()]
+        });
+        let mut statuses = both.each_ref().map(|answer| answer.status);
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 409], "{:?}", both.each_ref().map(assize_tests::Answer::text));
+        let refused = both.iter().find(|answer| answer.status == 409).unwrap().text();
+        assert!(refused.contains("overlaps with what is active") || refused.contains("another step"), "{refused}");
+        eventually("both hosts know which one serves", || {
+            let active = |client: &Client| {
+                ["1.0.0", "1.1.0"].map(|version| client.get(&address(version)).expect(200)["state"] == "active")
+            };
+            let (here, there) = (active(&tenant), active(&known));
+            here == there && here.iter().filter(|active| **active).count() == 1
+        });
+    }
+    hosts.is_sound();
 }
 
 #[test]

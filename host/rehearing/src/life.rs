@@ -57,12 +57,14 @@ pub struct Published {
     pub approved: Option<Digest>,
     /// The keys whose signatures over it were verified, as `name+id+base64`, oldest first.
     pub signed_by: Vec<String>,
+    /// How many steps it took.
+    pub(crate) steps: u64,
 }
 
 impl Published {
     /// A version that was just published.
     pub const fn new(manifest: Manifest, digest: Digest, tenant: Option<String>, at: Timestamp) -> Self {
-        Self { manifest, digest, tenant, at, state: State::Draft, approved: None, signed_by: Vec::new() }
+        Self { manifest, digest, tenant, at, state: State::Draft, approved: None, signed_by: Vec::new(), steps: 0 }
     }
 
     /// Whether it is this version of this package, and this tenant's.
@@ -74,6 +76,7 @@ impl Published {
 
     /// Takes a step. `digest` is the one that the step names.
     pub(crate) fn take(&mut self, event: ActivationEvent, digest: Digest) {
+        self.steps += 1;
         match event {
             ActivationEvent::Approved => self.approved = Some(digest),
             ActivationEvent::Rejected | ActivationEvent::Retired => self.approved = None,

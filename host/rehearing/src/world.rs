@@ -297,6 +297,12 @@ impl World {
         versions.into_iter().flatten().filter(|published| visible(published, tenant)).collect()
     }
 
+    /// How many steps an owner's versions of a package took: a roll-back is two, one for each of its versions.
+    pub fn steps(&self, name: &str, owner: Option<&str>) -> u64 {
+        let versions = self.versions(name, owner).into_iter();
+        versions.filter(|published| published.tenant.as_deref() == owner).map(|published| published.steps).sum()
+    }
+
     /// One version; a tenant's own before the host's.
     pub fn version(&self, name: &str, version: &Version, tenant: Option<&str>) -> Option<&Published> {
         let mut found = self.versions(name, tenant);

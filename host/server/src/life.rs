@@ -60,7 +60,8 @@ pub(crate) async fn step(
         }
         _ => {}
     }
-    let change = Change::Activation { package: name.to_owned(), version: version.to_string(), event };
+    let known = Some(world.steps(name, found.tenant.as_deref()));
+    let change = Change::Activation { package: name.to_owned(), version: version.to_string(), event, known };
     record(app, caller, found, change, details, step).await?;
     let mut next = world.with_step(name, &version.to_string(), found.tenant.as_deref(), event, found.digest);
     if let Some(plugin) = loaded {
@@ -124,6 +125,7 @@ pub(crate) async fn roll_back(
         version: from_version.clone(),
         to_version: to_version.clone(),
         to_digest: to.digest,
+        known: Some(world.steps(name, owner.as_deref())),
     };
     record(app, caller, from, change, details, step).await?;
     let (left, right) = ((from_version.as_str(), from.digest), (to_version.as_str(), to.digest));

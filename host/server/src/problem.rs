@@ -141,9 +141,10 @@ impl From<StoreError> for Problem {
                 Self::storage(format!("{error}; nothing of this request was kept"))
             }
             StoreError::IdempotencyConflict { .. } => Self::conflict(error).at("Idempotency-Key"),
-            StoreError::VersionExists { .. } | StoreError::VersionConflict { .. } | StoreError::Exists { .. } => {
-                Self::conflict(error)
-            }
+            StoreError::VersionExists { .. }
+            | StoreError::VersionConflict { .. }
+            | StoreError::Overtaken { .. }
+            | StoreError::Exists { .. } => Self::conflict(error),
             StoreError::Claimed { .. } => {
                 tracing::warn!(%error, "refused");
                 Self::conflict(error).at("namespace")

@@ -99,6 +99,8 @@ pub enum Change {
         version: String,
         /// What happened.
         event: ActivationEvent,
+        /// How many steps of the package's versions it was decided by, see [`Change::RollBack`].
+        known: Option<u64>,
     },
     /// A version goes out of use, and the one that served before it serves again: one entry, so that nothing lies in between.
     RollBack {
@@ -110,6 +112,10 @@ pub enum Change {
         to_version: String,
         /// SHA-256 of its component, as the caller knows it.
         to_digest: Digest,
+        /// How many steps of the owner's versions of the package it was decided by: an activation is one, a roll-back is two. Where others
+        /// were taken meanwhile, it is refused ([`crate::StoreError::Overtaken`]): two hosts on one database might each
+        /// let a version serve that may not serve beside the other's. None where that doesn't matter.
+        known: Option<u64>,
     },
     /// A namespace becomes a publisher's. Claimed by the same before: [`Outcome::Existing`].
     ClaimNamespace {

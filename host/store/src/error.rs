@@ -135,6 +135,12 @@ pub enum StoreError {
         /// The version given.
         given: u64,
     },
+    /// Another step was taken since the caller looked: a version that it doesn't know of may serve by now.
+    #[error("{package} took another step meanwhile: look at its versions again, then repeat this one")]
+    Overtaken {
+        /// `namespace/name`.
+        package: String,
+    },
     /// It exists already.
     #[error("{subject} exists already")]
     Exists {

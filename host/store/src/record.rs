@@ -151,10 +151,10 @@ impl ChangeRow {
                     ("manifest", text(manifest)),
                 ],
             ),
-            Change::Activation { package, version, event } => {
+            Change::Activation { package, version, event, .. } => {
                 ("activations", of_version(tenant, package, version, &digest, [("event", text(event.as_str()))]))
             }
-            Change::RollBack { package, version, to_version, to_digest } => {
+            Change::RollBack { package, version, to_version, to_digest, .. } => {
                 let to = [("to_version", text(to_version)), ("to_digest", blob(to_digest))];
                 ("roll_backs", of_version(tenant, package, version, &digest, to))
             }

@@ -175,6 +175,7 @@ async fn a_published_version_keeps_its_bytes() {
         package: "br/election-content".to_owned(),
         version: version.to_owned(),
         event,
+        known: None,
     };
     store.change(change(Some("acme"), activate("1.0.0", ActivationEvent::Activated))).await.unwrap();
     store.change(change(None, activate("1.0.0", ActivationEvent::Yanked))).await.unwrap();

@@ -75,7 +75,7 @@ async fn a_roll_back_is_one_entry_about_two_versions() {
     assert!(matches!(refused(&store, None, roll_back()).await, StoreError::NotFound { .. }));
     made(&store, None, publish("1.1.0", b"another")).await;
     let Change::RollBack { package, version, to_version, .. } = roll_back() else { panic!() };
-    let other = Change::RollBack { package, version, to_version, to_digest: Digest::of(b"other") };
+    let other = Change::RollBack { package, version, to_version, to_digest: Digest::of(b"other"), known: None };
     assert!(matches!(refused(&store, None, other).await, StoreError::NotFound { .. }), "another digest than was known");
     let seq = made(&store, None, roll_back()).await;
     let entry = store.entries(None, seq, 1).await.unwrap().remove(0);
@@ -106,7 +106,8 @@ async fn each_step_and_each_signature_has_its_entry() {
         (ActivationEvent::Yanked, "plugin.yanked"),
     ];
     for (event, kind) in steps {
-        let step = Change::Activation { package: "br/election-content".into(), version: "1.0.0".into(), event };
+        let step =
+            Change::Activation { package: "br/election-content".into(), version: "1.0.0".into(), event, known: None };
         let seq = made(&store, None, step).await;
         let entry = store.entries(None, seq, 1).await.unwrap().remove(0);
         assert_eq!(entry.kind, kind);
@@ -134,4 +135,34 @@ async fn a_database_of_before_gets_its_tables() {
     made(&store, None, sign()).await;
     is_sound(&store).await;
     store.close().await;
+}
+
+#[tokio::test]
+async fn a_step_that_was_overtaken_is_refused_and_leaves_no_trace() {
+    let Some(database) = Database::new() else { return };
+    let store = database.open().await;
+    made(&store, None, publish("1.0.0", b"component")).await;
+    made(&store, None, publish("1.1.0", b"another")).await;
+    let activate = |version: &str, known| {
+        let (package, version) = ("br/election-content".into(), version.into());
+        Change::Activation { package, version, event: ActivationEvent::Activated, known: Some(known) }
+    };
+    let Change::RollBack { package, version, to_version, to_digest, .. } = roll_back() else { panic!() };
+    let back = |known| {
+        let (package, version, to_version) = (package.clone(), version.clone(), to_version.clone());
+        Change::RollBack { package, version, to_version, to_digest, known: Some(known) }
+    };
+    made(&store, None, activate("1.0.0", 0)).await;
+    // Two hosts let a version serve at the same moment: the second decided without knowing of the first.
+    let error = refused(&store, None, activate("1.1.0", 0)).await;
+    assert_eq!(error, StoreError::Overtaken { package: "br/election-content".into() });
+    made(&store, None, activate("1.1.0", 1)).await;
+    assert!(matches!(refused(&store, None, back(1)).await, StoreError::Overtaken { .. }));
+    made(&store, None, back(2)).await;
+    assert!(matches!(refused(&store, None, activate("1.1.0", 3)).await, StoreError::Overtaken { .. }));
+    made(&store, None, activate("1.1.0", 4)).await;
+    // Another owner's steps don't count.
+    made(&store, Some("acme"), activate("1.0.0", 0)).await;
+    assert_eq!((store.activations().await.unwrap().len(), store.roll_backs().await.unwrap().len()), (4, 1));
+    is_sound(&store).await;
 }

@@ -73,7 +73,8 @@ pub(crate) async fn simulate(
             component: component.into(),
         };
         change(&store, publish).await?;
-        change(&store, Change::Activation { package: name, version, event: ActivationEvent::Activated }).await?;
+        change(&store, Change::Activation { package: name, version, event: ActivationEvent::Activated, known: None })
+            .await?;
     }
     change(&store, Change::Policy { scope: "global".to_owned(), version: 1, bytes: POLICY.to_vec() }).await?;
     let mut lines = String::new();

@@ -160,16 +160,26 @@ async fn admit(mut on: On<'_>, owner: &str, change: &Change) -> Result<Admitted,
                 }
             }
         }
-        Change::Activation { package, version, .. } => match publishing::digest(on, owner, package, version).await? {
-            Some(digest) => Admitted::New(digest),
-            None => Admitted::Refused(StoreError::NotFound { subject: format!("package {package}@{version}") }),
-        },
-        Change::RollBack { package, version, to_version, to_digest } => {
+        Change::Activation { package, version, known, .. } => {
+            let digest = publishing::digest(on.again(), owner, package, version).await?;
+            let overtaken = publishing::overtaken(on, owner, package, *known).await?;
+            match (digest, overtaken) {
+                (Some(digest), None) => Admitted::New(digest),
+                (Some(_), Some(overtaken)) => Admitted::Refused(overtaken),
+                (None, _) => {
+                    Admitted::Refused(StoreError::NotFound { subject: format!("package {package}@{version}") })
+                }
+            }
+        }
+        Change::RollBack { package, version, to_version, to_digest, known } => {
             let from = publishing::digest(on.again(), owner, package, version).await?;
-            let to = publishing::digest(on, owner, package, to_version).await?;
+            let to = publishing::digest(on.again(), owner, package, to_version).await?;
+            let overtaken = publishing::overtaken(on, owner, package, *known).await?;
             let refused = |subject: String| Admitted::Refused(StoreError::NotFound { subject });
             match (from, to) {
-                (Some(digest), Some(to)) if to == *to_digest => Admitted::New(digest),
+                (Some(digest), Some(to)) if to == *to_digest => {
+                    overtaken.map_or(Admitted::New(digest), Admitted::Refused)
+                }
                 (Some(_), _) => refused(format!("package {package}@{to_version} with digest {to_digest}")),
                 (None, _) => refused(format!("package {package}@{version}")),
             }

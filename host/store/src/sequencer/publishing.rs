@@ -4,7 +4,7 @@ use assize_ledger::Digest;
 
 use super::change::Admitted;
 use crate::StoreError;
-use crate::db::{On, query, query_scalar, storage};
+use crate::db::{On, int, query, query_scalar, storage};
 
 /// The digest of a published version; the tenant's own package hides the host's of the same name.
 pub(super) async fn digest(
@@ -23,6 +23,23 @@ pub(super) async fn digest(
     .await
     .map_err(storage("looking up a package"))?;
     Ok(found.and_then(|found| Digest::try_from(found.as_slice()).ok()))
+}
+
+/// Whether the owner's versions of a package took other steps than those that are known.
+pub(super) async fn overtaken(
+    on: On<'_>,
+    owner: &str,
+    package: &str,
+    known: Option<u64>,
+) -> Result<Option<StoreError>, StoreError> {
+    let Some(known) = known else { return Ok(None) };
+    let steps = query_scalar(
+        "SELECT (SELECT count(*) FROM activations WHERE tenant = ?1 AND package = ?2) \
+         + 2 * (SELECT count(*) FROM roll_backs WHERE tenant = ?1 AND package = ?2)",
+    );
+    let steps = steps.bind(owner).bind(package);
+    let steps: i64 = steps.fetch_one(on).await.map_err(storage("looking up the steps of a package"))?;
+    Ok((steps != int(known)).then(|| StoreError::Overtaken { package: package.to_owned() }))
 }
 
 /// A signature is kept once for each key.

@@ -160,7 +160,12 @@ pub(crate) async fn fill(store: &Store) {
     record(store, 0, 200).await;
     checkpoint(store).await;
     let system = |version, event| Change::System { id: "chat".into(), version, bytes: b"{\"v\":1}".to_vec(), event };
-    let activate = |event| Change::Activation { package: "br/election-content".into(), version: "1.0.0".into(), event };
+    let activate = |event| Change::Activation {
+        package: "br/election-content".into(),
+        version: "1.0.0".into(),
+        event,
+        known: None,
+    };
     let key = Change::Key { id: "k1".into(), hash: Digest::of(b"key"), role: "app".into(), label: "shop".into() };
     for (tenant, change_) in [
         (None, publish("1.0.0", b"component")),
@@ -205,6 +210,7 @@ pub(crate) fn roll_back() -> Change {
         version: "1.1.0".into(),
         to_version: "1.0.0".into(),
         to_digest: Digest::of(b"component"),
+        known: None,
     }
 }
 
