@@ -161,28 +161,11 @@ async fn admit(mut on: On<'_>, owner: &str, change: &Change) -> Result<Admitted,
             }
         }
         Change::Activation { package, version, known, .. } => {
-            let digest = publishing::digest(on.again(), owner, package, version).await?;
-            let overtaken = publishing::overtaken(on, owner, package, *known).await?;
-            match (digest, overtaken) {
-                (Some(digest), None) => Admitted::New(digest),
-                (Some(_), Some(overtaken)) => Admitted::Refused(overtaken),
-                (None, _) => {
-                    Admitted::Refused(StoreError::NotFound { subject: format!("package {package}@{version}") })
-                }
-            }
+            publishing::step(on, owner, (package, version), *known).await?
         }
         Change::RollBack { package, version, to_version, to_digest, known } => {
-            let from = publishing::digest(on.again(), owner, package, version).await?;
-            let to = publishing::digest(on.again(), owner, package, to_version).await?;
-            let overtaken = publishing::overtaken(on, owner, package, *known).await?;
-            let refused = |subject: String| Admitted::Refused(StoreError::NotFound { subject });
-            match (from, to) {
-                (Some(digest), Some(to)) if to == *to_digest => {
-                    overtaken.map_or(Admitted::New(digest), Admitted::Refused)
-                }
-                (Some(_), _) => refused(format!("package {package}@{to_version} with digest {to_digest}")),
-                (None, _) => refused(format!("package {package}@{version}")),
-            }
+            let to = (to_version.as_str(), *to_digest);
+            publishing::roll_back(on, owner, (package, version), to, *known).await?
         }
         Change::Sign { package, version, key, .. } => publishing::signature(on, owner, (package, version), key).await?,
         Change::ClaimNamespace { namespace, publisher } => publishing::claim(on, owner, namespace, publisher).await?,

@@ -25,8 +25,38 @@ pub(super) async fn digest(
     Ok(found.and_then(|found| Digest::try_from(found.as_slice()).ok()))
 }
 
+/// A step in the life of a version that is there.
+pub(super) async fn step(
+    mut on: On<'_>,
+    owner: &str,
+    (package, version): (&str, &str),
+    known: Option<u64>,
+) -> Result<Admitted, StoreError> {
+    let Some(digest) = digest(on.again(), owner, package, version).await? else {
+        return Ok(Admitted::Refused(StoreError::NotFound { subject: format!("package {package}@{version}") }));
+    };
+    let overtaken = overtaken(on, owner, package, known).await?;
+    Ok(overtaken.map_or(Admitted::New(digest), Admitted::Refused))
+}
+
+/// From a version that is there to one with this digest.
+pub(super) async fn roll_back(
+    mut on: On<'_>,
+    owner: &str,
+    (package, version): (&str, &str),
+    (to_version, to_digest): (&str, Digest),
+    known: Option<u64>,
+) -> Result<Admitted, StoreError> {
+    let to = digest(on.again(), owner, package, to_version).await?;
+    if to != Some(to_digest) {
+        let subject = format!("package {package}@{to_version} with digest {to_digest}");
+        return Ok(Admitted::Refused(StoreError::NotFound { subject }));
+    }
+    step(on, owner, (package, version), known).await
+}
+
 /// Whether the owner's versions of a package took other steps than those that are known.
-pub(super) async fn overtaken(
+async fn overtaken(
     on: On<'_>,
     owner: &str,
     package: &str,
