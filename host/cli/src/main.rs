@@ -42,7 +42,7 @@ use output::{Ended, Usage};
 
 /// A decision makes and frees hundreds of small blocks on several threads: with the system's allocator, 12 % of a loaded
 /// server's time went there. (mimalloc's version 2: version 3 was no faster. Without transparent huge pages: with them, an idle
-/// server with 50 plugins held 111 MB instead of 70, and simulations took a tenth longer.)
+/// server with 50 plugins held 111 MB instead of 70, and nothing was faster.)
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

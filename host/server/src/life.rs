@@ -60,7 +60,8 @@ pub(crate) async fn step(
         }
         _ => {}
     }
-    let known = Some(world.steps(name, found.tenant.as_deref()));
+    // A yank is right whatever else happened meanwhile, and must not have to be asked for again.
+    let known = (event != ActivationEvent::Yanked).then(|| world.steps(name, found.tenant.as_deref()));
     let change = Change::Activation { package: name.to_owned(), version: version.to_string(), event, known };
     record(app, caller, found, change, details, step).await?;
     let mut next = world.with_step(name, &version.to_string(), found.tenant.as_deref(), event, found.digest);
