@@ -148,13 +148,7 @@ fn of_two_versions_that_hosts_activate_at_once_one_serves() {
     for round in 0..rounds(40, 8) {
         let package = format!("acme/race-{round}");
         let address = |version: &str| format!("/v1/plugins/{package}/{version}");
-        for version in ["1.0.0", "1.1.0"] {
-            let manifest = include_str!("../guests/hostile/assize.toml");
-            let manifest = manifest.replace("test/hostile", &package);
-            let manifest = manifest.replacen("version = \"1.0.0\"", &format!("version = \"{version}\""), 1);
-            tenant.publish(&repacked(&guest("hostile"), &manifest)).expect(201);
-            eventually("the other host learns of the version", || known.get(&address(version)).status == 200);
-        }
+        publish(&tenant, &known, &package, &["1.0.0", "1.1.0"]);
         let start = Barrier::new(2);
         let activate = |client: &Client, version: &str| {
             start.wait();
@@ -176,6 +170,48 @@ fn of_two_versions_that_hosts_activate_at_once_one_serves() {
             let (here, there) = (active(&tenant), active(&known));
             here == there && here.iter().filter(|active| **active).count() == 1
         });
+    }
+    hosts.is_sound();
+}
+
+/// Publishes a package on one host, and waits for the other to know of it.
+fn publish(one: &Client, other: &Client, package: &str, versions: &[&str]) {
+    for version in versions {
+        let manifest = include_str!("../guests/hostile/assize.toml").replace("test/hostile", package);
+        let manifest = manifest.replacen("version = \"1.0.0\"", &format!("version = \"{version}\""), 1);
+        one.publish(&repacked(&guest("hostile"), &manifest)).expect(201);
+        let address = format!("/v1/plugins/{package}/{version}");
+        eventually("the other host learns of the version", || other.get(&address).status == 200);
+    }
+}
+
+/// A version that is yanked on one host while the other lets it serve: to yank is never refused for what came between, and
+/// what is yanked serves nowhere.
+#[test]
+fn a_yank_goes_before_what_the_other_host_does() {
+    let Some(hosts) = Hosts::start() else { return };
+    let tenant = hosts.one.tenant();
+    let known = hosts.other.again(&tenant);
+    eventually("the other host learns the key", || known.get("/v1/me").status == 200);
+    for round in 0..rounds(40, 8) {
+        let package = format!("acme/race-{round}");
+        publish(&tenant, &known, &package, &["1.0.0"]);
+        let address = format!("/v1/plugins/{package}/1.0.0");
+        let start = Barrier::new(2);
+        let post = |client: &Client, step: &str| {
+            start.wait();
+            client.post(&format!("{address}/{step}"), &json!({ "reason": "a mistake in it" }))
+        };
+        let (yanked, activated) = thread::scope(|scope| {
+            let other = scope.spawn(|| post(&known, "activate"));
+            (post(&tenant, "yank"), other.join().unwrap())
+        });
+        yanked.expect(200);
+        assert!(matches!(activated.status, 200 | 409), "{}", activated.text());
+        eventually("both hosts know that it is yanked", || {
+            [&tenant, &known].iter().all(|client| client.get(&address).expect(200)["state"] == "yanked")
+        });
+        known.post(&format!("{address}/activate"), &json!({})).problem(409);
     }
     hosts.is_sound();
 }

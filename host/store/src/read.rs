@@ -1,21 +1,21 @@
-//! Reading what is stored.
+//! Reading what is stored: the log's entries and end, decisions one by one, and what is kept by its digest.
 
 mod columns;
+mod evidence;
+mod in_force;
+mod past;
 mod publishing;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use assize_ledger::{DecisionFacts, Digest, Entry, EntryRef, Salt, Timestamp};
+use assize_ledger::{Digest, Entry};
 use sqlx::AssertSqlSafe;
 
-use self::columns::{Columns, decision, effect, policy, stamp, system};
-use crate::db::{On, Pool, Query, Row, Scalar, Value, int, query, query_scalar, storage};
+use self::columns::{Columns, decision, effect};
+use crate::db::{On, Pool, Query, Row, Value, int, query, query_scalar, storage};
 use crate::edge::Edge;
-use crate::rows::{
-    DecisionFilter, DecisionRow, EntryRow, HeadRow, KeyRow, Page, PastDecision, Payloads, PolicyRow, ReEvaluationRow,
-    RetentionRow, SealedRow, SimulationRow, StampRow, StoredDecision, SystemRow,
-};
+use crate::rows::{DecisionFilter, DecisionRow, EntryRow, HeadRow, Page, StoredDecision};
 use crate::{StoreError, postgres, sqlite};
 
 /// Reads, and checks. Clones share their connections.
@@ -108,109 +108,6 @@ impl Reader {
         Ok(page(rows?, limit, |row| row.seq))
     }
 
-    /// Past decisions with the payloads that are still there, oldest first: those of entries `from` to before `end`.
-    pub async fn past(
-        &self,
-        tenant: Option<&str>,
-        filter: &DecisionFilter,
-        from: u64,
-        end: u64,
-        limit: u32,
-        payloads: Payloads,
-    ) -> Result<Vec<PastDecision>, StoreError> {
-        const FROM: &str = "FROM decisions d JOIN entries e ON e.seq = d.seq \
-            LEFT JOIN sealed s ON s.seq = d.seq WHERE d.seq >= ? AND d.seq < ?";
-        let columns = DECISION.split(" FROM ").next().unwrap_or_default();
-        let record = match payloads {
-            Payloads::Inputs => "NULL",
-            Payloads::InputsAndRecords => "s.record",
-        };
-        let mut sql = format!("{columns}, s.input, {record} {FROM}");
-        let mut values = vec![Value::from(int(from)), int(end).into()];
-        conditions(tenant, filter, &mut sql, &mut values);
-        sql.push_str(" ORDER BY d.seq LIMIT ?");
-        values.push(i64::from(limit).into());
-        let query = values.into_iter().fold(query(AssertSqlSafe(sql)), Query::bind);
-        let rows = query.fetch_all(&self.pool).await.map_err(storage("reading past decisions"))?;
-        let past = |row: &Row| {
-            let payload = Columns(row, "payload");
-            Ok(PastDecision { row: decision(row)?, input: payload.payload(19)?, record: payload.payload(20)? })
-        };
-        rows.iter().map(past).collect()
-    }
-
-    /// The entry that the newest `count` decisions begin with, of those of entries `from` to before `end`; `from` where there
-    /// are no more than that.
-    pub async fn newest_from(
-        &self,
-        tenant: Option<&str>,
-        filter: &DecisionFilter,
-        from: u64,
-        end: u64,
-        count: u32,
-    ) -> Result<u64, StoreError> {
-        let mut sql = "SELECT d.seq FROM decisions d WHERE d.seq >= ? AND d.seq < ?".to_owned();
-        let mut values = vec![Value::from(int(from)), int(end).into()];
-        conditions(tenant, filter, &mut sql, &mut values);
-        sql.push_str(" ORDER BY d.seq DESC LIMIT 1 OFFSET ?");
-        values.push((i64::from(count) - 1).max(0).into());
-        let query = values.into_iter().fold(query_scalar(AssertSqlSafe(sql)), Scalar::bind);
-        let seq: Option<i64> =
-            query.fetch_optional(&self.pool).await.map_err(storage("looking up the newest decisions"))?;
-        Ok(seq.and_then(|seq| u64::try_from(seq).ok()).unwrap_or(from))
-    }
-
-    /// How many decisions of entries `from` to before `end` there are.
-    pub async fn count_past(
-        &self,
-        tenant: Option<&str>,
-        filter: &DecisionFilter,
-        from: u64,
-        end: u64,
-    ) -> Result<u64, StoreError> {
-        let mut sql = "SELECT count(*) FROM decisions d WHERE d.seq >= ? AND d.seq < ?".to_owned();
-        let mut values = vec![Value::from(int(from)), int(end).into()];
-        conditions(tenant, filter, &mut sql, &mut values);
-        let query = values.into_iter().fold(query_scalar(AssertSqlSafe(sql)), Scalar::bind);
-        let count: i64 = query.fetch_one(&self.pool).await.map_err(storage("counting decisions"))?;
-        Ok(u64::try_from(count).unwrap_or_default())
-    }
-
-    /// Later decisions that rule this one's case anew, oldest first, by the facts of their entries: they stay known when
-    /// their records are erased.
-    ///
-    /// No row of this decision says that there are any, since it never changes. They are found among the tenant's later
-    /// decisions by what both have in common, which is their case but for its id and the day of its rules.
-    pub async fn re_evaluations(&self, row: &DecisionRow) -> Result<Vec<ReEvaluationRow>, StoreError> {
-        let sql = "SELECT d.id, d.seq, e.hash, d.verdict, e.bytes FROM decisions d JOIN entries e ON e.seq = d.seq \
-            WHERE d.tenant = ? AND d.seq > ? AND d.occurred_at = ? AND d.environment = ? AND d.kind = ? ORDER BY d.seq";
-        let query = query(sql)
-            .bind(row.tenant.as_str())
-            .bind(int(row.seq))
-            .bind(int(row.occurred_at.as_millis()))
-            .bind(row.environment.as_str())
-            .bind(row.kind.as_str());
-        let rows = query.fetch_all(&self.pool).await.map_err(storage("looking for re-evaluations"))?;
-        let mut found = Vec::new();
-        for candidate in &rows {
-            let columns = Columns(candidate, "decision");
-            let bytes: &[u8] = columns.get(4)?;
-            let entry = EntryRef::decode(bytes).map_err(|error| columns.corrupt(&error))?;
-            let facts: DecisionFacts = serde_json::from_slice(entry.facts).map_err(|error| columns.corrupt(&error))?;
-            if let Some(link) = facts.re_evaluates.filter(|link| link.id == row.id) {
-                found.push(ReEvaluationRow {
-                    id: columns.get(0)?,
-                    seq: columns.count(1)?,
-                    entry_hash: columns.digest(2)?,
-                    verdict: columns.get(3)?,
-                    reason: link.reason,
-                    time: entry.time,
-                });
-            }
-        }
-        Ok(found)
-    }
-
     /// The decision that an idempotency key stands for, with the hash of the body it was used with.
     pub async fn find_idempotent(&self, tenant: &str, key: &str) -> Result<Option<(String, Digest)>, StoreError> {
         let sql = "SELECT id, body_hash FROM decisions WHERE tenant = ? AND idempotency_key = ?";
@@ -258,214 +155,6 @@ impl Reader {
     ) -> Result<Option<Vec<u8>>, StoreError> {
         let query = query_scalar(sql).bind(hash.as_bytes().as_slice());
         query.fetch_optional(&self.pool).await.map_err(storage(action))
-    }
-
-    /// The newest policy of every scope; with a moment, the newest of then.
-    pub async fn policies(&self, known: Option<Timestamp>) -> Result<Vec<PolicyRow>, StoreError> {
-        let sql = "SELECT tenant, scope, version, hash, bytes, at, seq FROM policies p WHERE version = \
-            (SELECT max(version) FROM policies WHERE tenant = p.tenant AND scope = p.scope AND at <= ?) \
-            ORDER BY tenant, scope";
-        let known = int(known.unwrap_or(Timestamp::MAX).as_millis());
-        let rows = query(sql).bind(known).fetch_all(&self.pool).await.map_err(storage("listing policies"))?;
-        rows.iter().map(policy).collect()
-    }
-
-    /// Every version of a scope's policy, oldest first. Here `None` is the host's own scope.
-    pub async fn policy_history(&self, tenant: Option<&str>, scope: &str) -> Result<Vec<PolicyRow>, StoreError> {
-        let sql = "SELECT tenant, scope, version, hash, bytes, at, seq FROM policies \
-            WHERE tenant = ? AND scope = ? ORDER BY version";
-        let rows = query(sql).bind(tenant.unwrap_or_default()).bind(scope).fetch_all(&self.pool);
-        rows.await.map_err(storage("reading a policy's history"))?.iter().map(policy).collect()
-    }
-
-    /// The newest data of every system.
-    pub async fn systems(&self, tenant: Option<&str>) -> Result<Vec<SystemRow>, StoreError> {
-        let sql = "SELECT tenant, id, version, bytes, at, seq FROM systems s WHERE (?1 IS NULL OR tenant = ?1) AND \
-            version = (SELECT max(version) FROM systems WHERE tenant = s.tenant AND id = s.id) ORDER BY tenant, id";
-        let rows = query(sql).bind(tenant).fetch_all(&self.pool).await.map_err(storage("listing systems"))?;
-        rows.iter().map(system).collect()
-    }
-
-    /// Every version of a system's data, oldest first.
-    pub async fn system_history(&self, tenant: Option<&str>, id: &str) -> Result<Vec<SystemRow>, StoreError> {
-        let sql = "SELECT tenant, id, version, bytes, at, seq FROM systems \
-            WHERE id = ? AND (?2 IS NULL OR tenant = ?2) ORDER BY tenant, version";
-        let rows = query(sql).bind(id).bind(tenant).fetch_all(&self.pool);
-        rows.await.map_err(storage("reading a system's history"))?.iter().map(system).collect()
-    }
-
-    /// Every key, revoked ones too, in the order of making.
-    pub async fn keys(&self) -> Result<Vec<KeyRow>, StoreError> {
-        let sql = "SELECT k.id, k.hash, k.role, k.tenant, k.label, k.at, k.seq, r.at FROM keys k \
-            LEFT JOIN key_revocations r ON r.id = k.id ORDER BY k.seq";
-        let rows = query(sql).fetch_all(&self.pool).await.map_err(storage("listing keys"))?;
-        let key = |row: &Row| {
-            let row = Columns(row, "key");
-            Ok(KeyRow {
-                id: row.get(0)?,
-                hash: row.digest(1)?,
-                role: row.get(2)?,
-                tenant: row.tenant(3)?,
-                label: row.get(4)?,
-                at: row.time(5)?,
-                seq: row.count(6)?,
-                revoked_at: row.get::<Option<i64>>(7)?.map(|_| row.time(7)).transpose()?,
-            })
-        };
-        rows.iter().map(key).collect()
-    }
-}
-
-impl Reader {
-    /// Salts and bytes of what an entry binds, with the entry that erased them, if one did.
-    pub async fn sealed(&self, from: u64, end: u64) -> Result<Vec<SealedRow>, StoreError> {
-        let sql = "SELECT s.seq, s.input_salt, s.input, s.record_salt, s.record, e.seq FROM sealed s \
-            LEFT JOIN erased e ON e.target = s.seq WHERE s.seq >= ? AND s.seq < ? ORDER BY s.seq";
-        let rows = query(sql).bind(int(from)).bind(int(end)).fetch_all(&self.pool);
-        let rows = rows.await.map_err(storage("reading payloads"))?;
-        let sealed = |row: &Row| {
-            let row = Columns(row, "payload");
-            let part = |salt: usize| -> Result<Option<(Salt, Vec<u8>)>, StoreError> {
-                let (Some(bytes), Some(key)) = (row.payload(salt + 1)?, row.get::<Option<&[u8]>>(salt)?) else {
-                    return Ok(None);
-                };
-                let key = <[u8; 32]>::try_from(key).map_err(|error| row.corrupt(&error))?;
-                Ok(Some((Salt::from_bytes(key), bytes)))
-            };
-            let erased_by = row.get::<Option<i64>>(5)?.map(|_| row.count(5)).transpose()?;
-            Ok(SealedRow { seq: row.count(0)?, input: part(1)?, record: part(3)?, erased_by })
-        };
-        rows.iter().map(sealed).collect()
-    }
-
-    /// The decisions of a tenant about a person that still say so, oldest first.
-    pub async fn decisions_about(&self, tenant: &str, subject: &str) -> Result<Vec<u64>, StoreError> {
-        let query = query_scalar("SELECT seq FROM data_subjects WHERE tenant = ? AND subject = ? ORDER BY seq");
-        let seqs: Vec<i64> = query
-            .bind(tenant)
-            .bind(subject)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(storage("looking up a data subject"))?;
-        Ok(seqs.into_iter().filter_map(|seq| u64::try_from(seq).ok()).collect())
-    }
-
-    /// Decisions of a tenant judged before a moment whose payload is still there, oldest first.
-    pub async fn kept_before(&self, tenant: &str, before: Timestamp, limit: u32) -> Result<Vec<u64>, StoreError> {
-        let sql = "SELECT d.seq FROM decisions d WHERE d.tenant = ? AND d.decided_at < ? \
-            AND NOT EXISTS (SELECT 1 FROM erased e WHERE e.target = d.seq) ORDER BY d.seq LIMIT ?";
-        let query = query_scalar(sql).bind(tenant).bind(int(before.as_millis())).bind(i64::from(limit));
-        let seqs: Vec<i64> = query.fetch_all(&self.pool).await.map_err(storage("looking up what is kept too long"))?;
-        Ok(seqs.into_iter().filter_map(|seq| u64::try_from(seq).ok()).collect())
-    }
-
-    /// Entries that erased payloads of entries before `end`, at or after `end`.
-    pub async fn erasures_after(&self, from: u64, end: u64, size: u64) -> Result<Vec<u64>, StoreError> {
-        let sql =
-            "SELECT DISTINCT seq FROM erased WHERE target >= ? AND target < ? AND seq >= ? AND seq < ? ORDER BY seq";
-        let query = query_scalar(sql).bind(int(from)).bind(int(end)).bind(int(end)).bind(int(size));
-        let seqs: Vec<i64> = query.fetch_all(&self.pool).await.map_err(storage("listing erasures"))?;
-        Ok(seqs.into_iter().filter_map(|seq| u64::try_from(seq).ok()).collect())
-    }
-
-    /// How many entries' payloads an entry erased.
-    pub async fn erased_by(&self, seq: u64) -> Result<u64, StoreError> {
-        let query = query_scalar("SELECT count(*) FROM erased WHERE seq = ?").bind(int(seq));
-        let count: i64 = query.fetch_one(&self.pool).await.map_err(storage("counting what was erased"))?;
-        Ok(u64::try_from(count).unwrap_or_default())
-    }
-
-    /// Every tenant that has decisions.
-    pub async fn tenants(&self) -> Result<Vec<String>, StoreError> {
-        // One step of the index for each tenant: there may be millions of decisions.
-        let sql = "WITH RECURSIVE t(tenant) AS (SELECT min(tenant) FROM decisions UNION ALL \
-            SELECT (SELECT min(tenant) FROM decisions WHERE tenant > t.tenant) FROM t WHERE t.tenant IS NOT NULL) \
-            SELECT tenant FROM t WHERE tenant IS NOT NULL";
-        query_scalar(sql).fetch_all(&self.pool).await.map_err(storage("listing tenants"))
-    }
-
-    /// How long each tenant's payloads are kept, where it was said.
-    pub async fn retentions(&self) -> Result<Vec<RetentionRow>, StoreError> {
-        let sql = "SELECT tenant, payloads, at, seq FROM retentions r WHERE seq = \
-            (SELECT max(seq) FROM retentions WHERE tenant = r.tenant) ORDER BY tenant";
-        let rows = query(sql).fetch_all(&self.pool).await.map_err(storage("listing retentions"))?;
-        let retention = |row: &Row| {
-            let row = Columns(row, "retention");
-            Ok(RetentionRow { tenant: row.get(0)?, payloads: row.get(1)?, at: row.time(2)?, seq: row.count(3)? })
-        };
-        rows.iter().map(retention).collect()
-    }
-
-    /// Simulations, newest first. `cursor` is a page's [`Page::next`].
-    pub async fn simulations(
-        &self,
-        tenant: Option<&str>,
-        cursor: Option<u64>,
-        limit: u32,
-    ) -> Result<Page<SimulationRow>, StoreError> {
-        let sql = "SELECT id, tenant, digest, length(report), at, seq FROM simulations \
-            WHERE seq < ? AND (?2 IS NULL OR tenant = ?2) ORDER BY seq DESC LIMIT ?3";
-        let query = query(sql).bind(cursor.map_or(i64::MAX, int)).bind(tenant).bind(i64::from(limit) + 1);
-        let rows = query.fetch_all(&self.pool).await.map_err(storage("listing simulations"))?;
-        let simulation = |row: &Row| {
-            let row = Columns(row, "simulation");
-            Ok(SimulationRow {
-                id: row.get(0)?,
-                tenant: row.tenant(1)?,
-                digest: row.digest(2)?,
-                length: row.count(3)?,
-                at: row.time(4)?,
-                seq: row.count(5)?,
-            })
-        };
-        let rows: Result<Vec<_>, StoreError> = rows.iter().map(simulation).collect();
-        Ok(page(rows?, limit, |row| row.seq))
-    }
-
-    /// The report of a simulation, and its entry.
-    pub async fn simulation(&self, tenant: Option<&str>, id: &str) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
-        let sql = "SELECT seq, report FROM simulations WHERE id = ? AND (?2 IS NULL OR tenant = ?2)";
-        let row = query(sql).bind(id).bind(tenant).fetch_optional(&self.pool);
-        let row = row.await.map_err(storage("reading a simulation"))?;
-        row.map(|row| Ok((Columns(&row, "simulation").count(0)?, Columns(&row, "simulation").get(1)?))).transpose()
-    }
-
-    /// The first entry at or after a moment; the size of the log if there is none.
-    pub async fn first_at(&self, moment: Timestamp) -> Result<u64, StoreError> {
-        let failed = storage("looking up a moment");
-        let size = self.head().await?.map_or(0, |head| head.size);
-        // Time never runs backwards in a log.
-        let (mut low, mut high) = (0, size);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let time: i64 = query_scalar("SELECT time FROM entries WHERE seq = ?")
-                .bind(int(middle))
-                .fetch_one(&self.pool)
-                .await
-                .map_err(&failed)?;
-            if time < int(moment.as_millis()) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        Ok(low)
-    }
-
-    /// Time stamps over checkpoints, oldest first.
-    pub async fn stamps(&self) -> Result<Vec<StampRow>, StoreError> {
-        let sql = "SELECT authority, size, gen_time, token, at, seq FROM stamps ORDER BY seq";
-        let rows = query(sql).fetch_all(&self.pool).await.map_err(storage("listing time stamps"))?;
-        rows.iter().map(stamp).collect()
-    }
-
-    /// Of each authority the first and the last time stamp over a checkpoint of more than `seq` entries, oldest first.
-    pub async fn stamps_over(&self, seq: u64) -> Result<Vec<StampRow>, StoreError> {
-        let sql = "SELECT authority, size, gen_time, token, at, seq FROM stamps WHERE seq IN \
-            (SELECT min(seq) FROM stamps WHERE size > ?1 GROUP BY authority UNION \
-            SELECT max(seq) FROM stamps WHERE size > ?1 GROUP BY authority) ORDER BY seq";
-        let rows = query(sql).bind(int(seq)).fetch_all(&self.pool).await.map_err(storage("listing time stamps"))?;
-        rows.iter().map(stamp).collect()
     }
 }
 
