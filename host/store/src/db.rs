@@ -183,20 +183,30 @@ impl Row {
     }
 }
 
+/// What a value is, of the types that columns have.
+enum Sort {
+    Int,
+    Real,
+    Text,
+    Blob,
+}
+
 fn of_sqlite(row: &SqliteRow, at: usize) -> Option<Cell> {
     let value = row.try_get_raw(at).ok()?;
     if value.is_null() {
         return Some(Cell::Null);
     }
-    let kind = value.type_info().name().to_owned();
-    Some(match kind.as_str() {
-        "INTEGER" => Cell::Int(<i64 as Decode<Sqlite>>::decode(value).ok()?),
-        "REAL" => Cell::Real(<f64 as Decode<Sqlite>>::decode(value).ok()?),
-        "TEXT" => {
-            let bytes = <Vec<u8> as Decode<Sqlite>>::decode(value).ok()?;
-            String::from_utf8(bytes).map_or_else(|error| Cell::Broken(error.into_bytes()), Cell::Text)
-        }
-        _ => Cell::Blob(<Vec<u8> as Decode<Sqlite>>::decode(value).ok()?),
+    let sort = match value.type_info().name() {
+        "INTEGER" => Sort::Int,
+        "REAL" => Sort::Real,
+        "TEXT" => Sort::Text,
+        _ => Sort::Blob,
+    };
+    Some(match sort {
+        Sort::Int => Cell::Int(<i64 as Decode<Sqlite>>::decode(value).ok()?),
+        Sort::Real => Cell::Real(<f64 as Decode<Sqlite>>::decode(value).ok()?),
+        Sort::Text => text(<Vec<u8> as Decode<Sqlite>>::decode(value).ok()?),
+        Sort::Blob => Cell::Blob(<Vec<u8> as Decode<Sqlite>>::decode(value).ok()?),
     })
 }
 
@@ -212,11 +222,12 @@ fn of_postgres(row: &PgRow, at: usize) -> Option<Cell> {
         "BOOL" => Cell::Int(<bool as Decode<Postgres>>::decode(value).ok()?.into()),
         "FLOAT8" => Cell::Real(<f64 as Decode<Postgres>>::decode(value).ok()?),
         "BYTEA" => Cell::Blob(<Vec<u8> as Decode<Postgres>>::decode(value).ok()?),
-        _ => {
-            let bytes = value.as_bytes().ok()?.to_vec();
-            String::from_utf8(bytes).map_or_else(|error| Cell::Broken(error.into_bytes()), Cell::Text)
-        }
+        _ => text(value.as_bytes().ok()?.to_vec()),
     })
+}
+
+fn text(bytes: Vec<u8>) -> Cell {
+    String::from_utf8(bytes).map_or_else(|error| Cell::Broken(error.into_bytes()), Cell::Text)
 }
 
 impl<'r> FromCell<'r> for i64 {
