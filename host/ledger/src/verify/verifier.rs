@@ -1,9 +1,12 @@
 //! The streaming check of chain and tree.
 //!
-//! Rows come in batches. Hashing and reading, which is nearly all of the work, is spread over the cores; linking is one
-//! pass behind. Memory is that of one batch.
+//! Rows come in batches. Hashing and reading, which is most of the work, is spread over the cores; linking follows it on the
+//! caller's thread, a chunk behind. Memory is that of one batch.
 
+use std::collections::BTreeMap;
 use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::thread;
 
 use super::{Fault, Faults, Report, TimeRange};
@@ -69,8 +72,8 @@ struct Read {
     faults: Faults,
 }
 
-/// Fewer rows than this aren't worth a thread.
-const ROWS_PER_THREAD: usize = 256;
+/// Rows that a thread reads before it hands them on: fewer aren't worth it, and with more, linking starts late.
+const CHUNK: usize = 256;
 
 impl Verifier {
     /// Begins a check. The origin that every entry must name is `origin`, or else the first entry's.
@@ -132,13 +135,23 @@ impl Verifier {
             let first = rows.first().and_then(|row| EntryRef::decode(row.bytes()).ok());
             self.report.origin = first.map(|entry| entry.origin.to_owned());
         }
-        let mut reads = self.read(rows, &check);
-        let mut following = reads.iter().skip(1).map(|read| read.link.map(|(_, previous, _)| previous));
-        let following: Vec<_> = rows.iter().map(|_| following.next().flatten()).collect();
-        for ((row, read), next) in rows.iter().zip(&mut reads).zip(following) {
-            let link = self.link(row, read, next);
-            let tree = &self.tree;
-            linked(&link, &|| tree.as_ref().map(Frontier::root), &mut self.report);
+        let origin = self.report.origin.clone();
+        let read =
+            |rows: &[R]| -> Vec<Read> { rows.iter().map(|row| read_row(row, origin.as_deref(), &check)).collect() };
+        let threads = self.threads;
+        // A row is linked when the next one is there, whose link tells which of two is wrong.
+        let mut waiting: Option<(&R, Read)> = None;
+        let mut link = |row, read: Read| {
+            let next = read.link.map(|(_, previous, _)| previous);
+            if let Some((row, mut read)) = waiting.replace((row, read)) {
+                self.linked(row, &mut read, next, &mut linked);
+            }
+        };
+        in_order(rows, threads, &read, |rows, reads| {
+            rows.iter().zip(reads).for_each(|(row, read)| link(row, read));
+        });
+        if let Some((row, mut read)) = waiting {
+            self.linked(row, &mut read, None, &mut linked);
         }
     }
 
@@ -149,29 +162,22 @@ impl Verifier {
         self.report
     }
 
-    fn read<R: StoredEntry>(&self, rows: &[R], check: &(impl Fn(&R, &EntryRef<'_>, &mut Faults) + Sync)) -> Vec<Read> {
-        let origin = self.report.origin.as_deref();
-        let read = |row: &R| read_row(row, origin, check);
-        let share = rows.len().div_ceil(self.threads).max(ROWS_PER_THREAD);
-        let Some((mine, others)) = rows.split_at_checked(share) else { return rows.iter().map(read).collect() };
-        thread::scope(|scope| {
-            let read = &read;
-            let threads: Vec<_> = others
-                .chunks(share)
-                .map(|chunk| (chunk, scope.spawn(move || chunk.iter().map(read).collect::<Vec<_>>())))
-                .collect();
-            let mut reads: Vec<Read> = mine.iter().map(read).collect();
-            for (chunk, thread) in threads {
-                // A thread that died is no answer: do its share again, here, where it can be seen dying.
-                reads.extend(thread.join().unwrap_or_else(|_| chunk.iter().map(read).collect()));
-            }
-            reads
-        })
+    fn linked<R: StoredEntry>(
+        &mut self,
+        row: &R,
+        read: &mut Read,
+        next: Option<Digest>,
+        linked: &mut impl FnMut(&Link, &dyn Fn() -> Option<Digest>, &mut Report),
+    ) {
+        let link = self.link(row, read, next);
+        let tree = &self.tree;
+        linked(&link, &|| tree.as_ref().map(Frontier::root), &mut self.report);
     }
 
     fn link<R: StoredEntry>(&mut self, row: &R, read: &mut Read, next: Option<Digest>) -> Link {
         let seq = row.seq();
-        let record = format!("entry {seq}");
+        // Written only where something is wrong.
+        let record = format_args!("entry {seq}");
         let report = &mut self.report;
         report.entries += 1;
         if seq != self.next {
@@ -187,7 +193,7 @@ impl Verifier {
             report.faults.compare((Some(seq), &record), "seq", &named, &seq);
             report.faults.compare((Some(seq), &record), "previous", &previous, &self.previous);
             if time < self.time {
-                report.faults.push(Fault::new(seq, &record, "time", time, format!("not before {}", self.time)));
+                report.faults.push(Fault::new(seq, record, "time", time, format!("not before {}", self.time)));
             }
             self.time = time;
             let first = report.times.map_or(time, |times| times.first);
@@ -206,13 +212,57 @@ impl Verifier {
             let found = stored.map_or_else(|| hex::encode(row.hash()), |stored| stored.to_string());
             let found = format_args!("hash {found}");
             let expected = format_args!("{} (SHA-256 of the bytes)", read.hash);
-            report.faults.push(Fault::new(seq, &record, field, found, expected));
+            report.faults.push(Fault::new(seq, record, field, found, expected));
         }
         self.previous = hash;
         self.next = seq.saturating_add(1);
         let tiles = self.tree.as_mut().map(|tree| tree.append(hash)).unwrap_or_default();
         Link { size: self.next, hash, time: read.link.map(|(_, _, time)| time), tiles }
     }
+}
+
+/// Has rows read in chunks, on so many threads, and hands what came of each to `then`, on this thread and in their order,
+/// while the next are being read. Where reading panics, this does.
+fn in_order<'r, R: Sync, T: Send>(
+    rows: &'r [R],
+    threads: usize,
+    read: &(impl Fn(&'r [R]) -> Vec<T> + Sync),
+    mut then: impl FnMut(&'r [R], Vec<T>),
+) {
+    let chunks: Vec<&[R]> = rows.chunks(CHUNK).collect();
+    let threads = threads.min(chunks.len());
+    if threads < 2 {
+        for chunk in chunks {
+            then(chunk, read(chunk));
+        }
+        return;
+    }
+    let taken = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            let (sender, taken, chunks) = (sender.clone(), &taken, &chunks);
+            scope.spawn(move || {
+                loop {
+                    let at = taken.fetch_add(1, Ordering::Relaxed);
+                    let Some(chunk) = chunks.get(at) else { return };
+                    // Nobody listens any more where `then` panicked.
+                    if sender.send((at, read(chunk))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let (mut early, mut next) = (BTreeMap::new(), 0);
+        for (at, reads) in receiver {
+            early.insert(at, reads);
+            while let (Some(reads), Some(chunk)) = (early.remove(&next), chunks.get(next)) {
+                then(chunk, reads);
+                next += 1;
+            }
+        }
+    });
 }
 
 fn read_row<R: StoredEntry>(
