@@ -1,3 +1,5 @@
+//! An action that raises an alert.
+
 use assize_sdk::{Alert, Case, Effect, Failure, Outcome, Severity, Verdict, action};
 
 /// Settings come as JSON and are parsed with serde.

@@ -1,3 +1,5 @@
+//! A rule that sends a case to review where it holds a listed word.
+
 use assize_sdk::{Case, Failure, Finding, Risk, Ruling, Severity, Verdict, compliance_rule};
 
 /// Settings come as JSON and are parsed with serde.

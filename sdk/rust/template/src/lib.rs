@@ -1,3 +1,5 @@
+//! An agent that finds listed words.
+
 use assize_sdk::{Assessment, Case, Failure, Finding, Severity, risk_agent};
 
 /// Settings come as JSON and are parsed with serde.
