@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Cursor;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -47,23 +48,78 @@ pub(crate) async fn replay(
     Ok(())
 }
 
-const PACKAGE: &str = "br/election-content";
-const POLICY: &[u8] = br#"{"bindings":[{"name":"ads","plugin":"br/election-content"}]}"#;
+/// Packages in force under one policy, cases of a file, and what a simulation changes.
+struct Trial {
+    packages: Vec<PathBuf>,
+    policy: &'static [u8],
+    changes: &'static str,
+    cases: String,
+    /// Cases that come out otherwise, and have to.
+    flips: u64,
+}
 
-/// Cases in memory, judged by one rule twice: as it is in force, and by another version.
+/// Cases in memory, judged by one rule twice: as it is in force, and as the simulation has it.
 pub(crate) async fn simulate(
     dist: &Dist,
     sandbox: &Sandbox,
     effort: Effort,
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
+    let small = rate(sandbox, small(dist, effort.calls)).await?;
+    let what = "simulation, a small Rust rule (the one of `plugin new`) with other settings";
+    figures.add(what, "rulings/s", Goal::AtLeast(100_000.0), small);
+    let versions = rate(sandbox, two_versions(dist, effort.calls)).await?;
+    let what = "simulation, a law in two versions (`br/election-content`)";
+    figures.add(what, "rulings/s", Goal::None, versions);
+    Ok(())
+}
+
+fn small(dist: &Dist, count: u32) -> Trial {
+    let mut cases = String::new();
+    for n in 0..count {
+        let text = if n % 2 == 0 { "Vote em Maria" } else { "Vote em Clara" };
+        // Writing to a String can't fail.
+        let _ = writeln!(
+            cases,
+            r#"{{"environment":"production","kind":"content","payload":{{"text":"{text}","content_type":"video","n":{n}}}}}"#
+        );
+    }
+    Trial {
+        packages: vec![dist.test_guests().join("test-words-1.0.0.wasm")],
+        policy: br#"{"bindings":[{"name":"words","plugin":"test/words","settings":{"words":["forbidden"]}}]}"#,
+        changes: r#"{"settings": {"words": {"words": ["Maria"]}}}"#,
+        cases,
+        flips: u64::from(count).div_ceil(2),
+    }
+}
+
+fn two_versions(dist: &Dist, count: u32) -> Trial {
+    let mut cases = String::new();
+    for n in 0..count {
+        let day = if n % 2 == 0 { "2024-02-10" } else { "2024-03-10" };
+        let _ = writeln!(
+            cases,
+            r#"{{"environment":"production","kind":"content","jurisdictions":["BR"],"occurred_at":"{day}","payload":{{"text":"Vote em Maria","content_type":"video","context":"political","synthetic":true,"n":{n}}}}}"#
+        );
+    }
+    let package = |version: &str| dist.plugins().join(format!("br-election-content-{version}.wasm"));
+    Trial {
+        packages: vec![package("1.2.0"), package("1.4.0")],
+        policy: br#"{"bindings":[{"name":"ads","plugin":"br/election-content"}]}"#,
+        changes: r#"{"versions": {"br/election-content": "1.4.0"}}"#,
+        cases,
+        flips: u64::from(count).div_ceil(2),
+    }
+}
+
+/// Rulings a second.
+async fn rate(sandbox: &Sandbox, trial: Trial) -> anyhow::Result<f64> {
     let directory = tempfile::tempdir()?;
     let store = Store::open(directory.path(), "benchmark").await?;
-    for version in ["1.2.0", "1.4.0"] {
-        let file = dist.plugins().join(format!("br-election-content-{version}.wasm"));
-        let component = std::fs::read(file)?;
+    for file in trial.packages {
+        let component = std::fs::read(&file).with_context(|| format!("{} can't be read", file.display()))?;
         let manifest = assize_registry::inspect(&component)?.manifest;
-        let (name, version) = (PACKAGE.to_owned(), version.to_owned());
+        let (name, version) = (manifest.name.to_string(), manifest.version.to_string());
         let publish = Change::Publish {
             name: name.clone(),
             version: version.clone(),
@@ -76,38 +132,24 @@ pub(crate) async fn simulate(
         change(&store, Change::Activation { package: name, version, event: ActivationEvent::Activated, known: None })
             .await?;
     }
-    change(&store, Change::Policy { scope: "global".to_owned(), version: 1, bytes: POLICY.to_vec() }).await?;
-    let mut lines = String::new();
-    for n in 0..effort.calls {
-        let day = if n % 2 == 0 { "2024-02-10" } else { "2024-03-10" };
-        writeln!(
-            lines,
-            r#"{{"environment":"production","kind":"content","jurisdictions":["BR"],"occurred_at":"{day}","payload":{{"text":"Vote em Maria","content_type":"video","context":"political","synthetic":true,"n":{n}}}}}"#
-        )?;
-    }
+    change(&store, Change::Policy { scope: "global".to_owned(), version: 1, bytes: trial.policy.to_vec() }).await?;
     let archive = Arc::new(Archive::new(Reader::clone(&store), sandbox.clone()));
-    let specification: Specification =
-        serde_json::from_str(r#"{"changes": {"versions": {"br/election-content": "1.4.0"}}}"#)?;
-    let file = CaseFile::json_lines(Cursor::new(lines));
+    let specification: Specification = serde_json::from_str(&format!(r#"{{"changes": {}}}"#, trial.changes))?;
+    let file = CaseFile::json_lines(Cursor::new(trial.cases));
     let tenant = "default".to_owned();
     let mut simulation = Simulation::over_file(archive, specification, tenant, file, Mapping::default(), None).await?;
     // Components are compiled with the first cases.
     simulation.step().await?;
     let (started, before) = (Instant::now(), simulation.state().tally.judged);
     while simulation.step().await? {}
+    let took = started.elapsed().as_secs_f64();
     let tally = &simulation.state().tally;
-    if tally.flips != u64::from(effort.calls) / 2 {
-        bail!("{} cases would come out otherwise, and not half of them: {:?}", tally.flips, tally.unreadable);
+    if tally.flips != trial.flips {
+        bail!("{} cases would come out otherwise, not {}: {:?}", tally.flips, trial.flips, tally.unreadable);
     }
-    let rate = (2 * (tally.judged - before)) as f64 / started.elapsed().as_secs_f64();
-    figures.add(
-        "simulation, one rule in two versions over cases of a file",
-        "rulings/s",
-        Goal::AtLeast(100_000.0),
-        rate,
-    );
+    let rulings = 2 * (tally.judged - before);
     store.close().await;
-    Ok(())
+    Ok(rulings as f64 / took)
 }
 
 async fn change(store: &Store, change: Change) -> anyhow::Result<()> {
