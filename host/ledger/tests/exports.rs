@@ -24,11 +24,14 @@ struct Log {
     entries: Vec<(Sealed, String, Payloads)>,
     roots: BTreeMap<u64, Digest>,
     keys: Vec<(u64, String)>,
+    /// Whether exports have a token before what isn't shown in its place.
+    early_token: bool,
 }
 
 impl Log {
     fn new(size: u64) -> Self {
-        let (mut head, mut log) = (Head::new(ORIGIN), Self { entries: vec![], roots: BTreeMap::new(), keys: vec![] });
+        let mut head = Head::new(ORIGIN);
+        let mut log = Self { entries: vec![], roots: BTreeMap::new(), keys: vec![], early_token: false };
         for seq in 0..size {
             let tenant = match seq {
                 1 | 30 => "",
@@ -134,6 +137,9 @@ impl Log {
         if to < size || !to.is_multiple_of(10) || tenant.is_some() {
             out.checkpoint(self.checkpoint(size).as_bytes()).unwrap();
         }
+        if self.early_token {
+            out.token(size, "authority", b"token").unwrap();
+        }
         for (seq, _) in
             self.keys.iter().filter(|(seq, _)| *seq < size && (tenant.is_some() || !(from..to).contains(seq)))
         {
@@ -206,6 +212,16 @@ fn what_is_known_from_elsewhere_is_compared() {
     assert!(check(None, Some(forked)).1.starts_with("head 40: root: found"));
     let beyond = Checkpoint::new(ORIGIN, 90, Digest::ZERO).sign(&key(2)).unwrap().to_string();
     assert!(check(None, Some(beyond)).1.contains("no checkpoint of that size"));
+}
+
+#[test]
+fn items_have_their_order() {
+    let mut log = Log::new(70);
+    log.early_token = true;
+    let report = verify(&log.export(0, 70, 70, None, true));
+    assert!(report.is_sound(), "{:#?}", report.faults);
+    let report = verify(&log.export(40, 50, 70, None, true));
+    assert!(report.faults.first[0].to_string().contains("extra entry: found after Stamped"), "{:#?}", report.faults);
 }
 
 #[test]

@@ -26,6 +26,7 @@ enum Stage {
     Entries,
     Rest,
     Proved,
+    Stamped,
 }
 
 struct Check {
@@ -130,8 +131,8 @@ impl Check {
                 (Kind::Checkpoint, Stage::Entries | Stage::Rest) => self.checkpoint(&item)?,
                 (Kind::Rest, Stage::Entries) if self.tree.size() == self.header.to => self.rest(&item)?,
                 (Kind::Extra, Stage::Proved) => self.extra(&item)?,
-                (Kind::Token, Stage::Proved) => self.token(&item)?,
-                (Kind::Manifest, Stage::Proved) => return Ok(item),
+                (Kind::Token, Stage::Proved | Stage::Stamped) => self.token(&item)?,
+                (Kind::Manifest, Stage::Proved | Stage::Stamped) => return Ok(item),
                 (kind, stage) => return Err(format!("{}: found after {stage:?}, expected in its order", kind.name())),
             }
         }
@@ -310,6 +311,7 @@ impl Check {
             }
         }
         self.report.tokens += 1;
+        self.stage = Stage::Stamped;
         Ok(())
     }
 
