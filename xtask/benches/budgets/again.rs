@@ -49,7 +49,7 @@ pub(crate) async fn replay(
 }
 
 /// Packages in force under one policy, cases of a file, and what a simulation changes.
-struct Trial {
+struct Scenario {
     packages: Vec<PathBuf>,
     policy: &'static [u8],
     changes: &'static str,
@@ -74,7 +74,7 @@ pub(crate) async fn simulate(
     Ok(())
 }
 
-fn small(dist: &Dist, count: u32) -> Trial {
+fn small(dist: &Dist, count: u32) -> Scenario {
     let mut cases = String::new();
     for n in 0..count {
         let text = if n % 2 == 0 { "Vote em Maria" } else { "Vote em Clara" };
@@ -84,7 +84,7 @@ fn small(dist: &Dist, count: u32) -> Trial {
             r#"{{"environment":"production","kind":"content","payload":{{"text":"{text}","content_type":"video","n":{n}}}}}"#
         );
     }
-    Trial {
+    Scenario {
         packages: vec![dist.test_guests().join("test-words-1.0.0.wasm")],
         policy: br#"{"bindings":[{"name":"words","plugin":"test/words","settings":{"words":["forbidden"]}}]}"#,
         changes: r#"{"settings": {"words": {"words": ["Maria"]}}}"#,
@@ -93,7 +93,7 @@ fn small(dist: &Dist, count: u32) -> Trial {
     }
 }
 
-fn two_versions(dist: &Dist, count: u32) -> Trial {
+fn two_versions(dist: &Dist, count: u32) -> Scenario {
     let mut cases = String::new();
     for n in 0..count {
         let day = if n % 2 == 0 { "2024-02-10" } else { "2024-03-10" };
@@ -103,7 +103,7 @@ fn two_versions(dist: &Dist, count: u32) -> Trial {
         );
     }
     let package = |version: &str| dist.plugins().join(format!("br-election-content-{version}.wasm"));
-    Trial {
+    Scenario {
         packages: vec![package("1.2.0"), package("1.4.0")],
         policy: br#"{"bindings":[{"name":"ads","plugin":"br/election-content"}]}"#,
         changes: r#"{"versions": {"br/election-content": "1.4.0"}}"#,
@@ -113,10 +113,10 @@ fn two_versions(dist: &Dist, count: u32) -> Trial {
 }
 
 /// Rulings a second.
-async fn rate(sandbox: &Sandbox, trial: Trial) -> anyhow::Result<f64> {
+async fn rate(sandbox: &Sandbox, scenario: Scenario) -> anyhow::Result<f64> {
     let directory = tempfile::tempdir()?;
     let store = Store::open(directory.path(), "benchmark").await?;
-    for file in trial.packages {
+    for file in scenario.packages {
         let component = std::fs::read(&file).with_context(|| format!("{} can't be read", file.display()))?;
         let manifest = assize_registry::inspect(&component)?.manifest;
         let (name, version) = (manifest.name.to_string(), manifest.version.to_string());
@@ -132,10 +132,10 @@ async fn rate(sandbox: &Sandbox, trial: Trial) -> anyhow::Result<f64> {
         change(&store, Change::Activation { package: name, version, event: ActivationEvent::Activated, known: None })
             .await?;
     }
-    change(&store, Change::Policy { scope: "global".to_owned(), version: 1, bytes: trial.policy.to_vec() }).await?;
+    change(&store, Change::Policy { scope: "global".to_owned(), version: 1, bytes: scenario.policy.to_vec() }).await?;
     let archive = Arc::new(Archive::new(Reader::clone(&store), sandbox.clone()));
-    let specification: Specification = serde_json::from_str(&format!(r#"{{"changes": {}}}"#, trial.changes))?;
-    let file = CaseFile::json_lines(Cursor::new(trial.cases));
+    let specification: Specification = serde_json::from_str(&format!(r#"{{"changes": {}}}"#, scenario.changes))?;
+    let file = CaseFile::json_lines(Cursor::new(scenario.cases));
     let tenant = "default".to_owned();
     let mut simulation = Simulation::over_file(archive, specification, tenant, file, Mapping::default(), None).await?;
     // Components are compiled with the first cases.
@@ -144,8 +144,8 @@ async fn rate(sandbox: &Sandbox, trial: Trial) -> anyhow::Result<f64> {
     while simulation.step().await? {}
     let took = started.elapsed().as_secs_f64();
     let tally = &simulation.state().tally;
-    if tally.flips != trial.flips {
-        bail!("{} cases would come out otherwise, not {}: {:?}", tally.flips, trial.flips, tally.unreadable);
+    if tally.flips != scenario.flips {
+        bail!("{} cases would come out otherwise, not {}: {:?}", tally.flips, scenario.flips, tally.unreadable);
     }
     let rulings = 2 * (tally.judged - before);
     store.close().await;
