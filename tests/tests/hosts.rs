@@ -42,6 +42,14 @@ impl Hosts {
         Some(Self { one, other, url, _postgres: postgres, _folder: folder })
     }
 
+    /// A tenant's key on both, once both know it.
+    fn tenant(&self) -> (Client, Client) {
+        let one = self.one.tenant();
+        let other = self.other.again(&one);
+        eventually("the other host learns the key", || other.get("/v1/me").status == 200);
+        (one, other)
+    }
+
     fn is_sound(&self) {
         let report = assize(&["ledger", "verify", "--json", "--database", &self.url]).expect(0).json();
         assert_eq!(report["faults"]["count"], 0, "{report}");
@@ -142,9 +150,7 @@ fn count(client: &Client) -> usize {
 #[test]
 fn of_two_versions_that_hosts_activate_at_once_one_serves() {
     let Some(hosts) = Hosts::start() else { return };
-    let tenant = hosts.one.tenant();
-    let known = hosts.other.again(&tenant);
-    eventually("the other host learns the key", || known.get("/v1/me").status == 200);
+    let (tenant, known) = hosts.tenant();
     for round in 0..rounds(40, 8) {
         let package = format!("acme/race-{round}");
         let address = |version: &str| format!("/v1/plugins/{package}/{version}");
@@ -190,9 +196,7 @@ fn publish(one: &Client, other: &Client, package: &str, versions: &[&str]) {
 #[test]
 fn a_yank_goes_before_what_the_other_host_does() {
     let Some(hosts) = Hosts::start() else { return };
-    let tenant = hosts.one.tenant();
-    let known = hosts.other.again(&tenant);
-    eventually("the other host learns the key", || known.get("/v1/me").status == 200);
+    let (tenant, known) = hosts.tenant();
     for round in 0..rounds(40, 8) {
         let package = format!("acme/race-{round}");
         publish(&tenant, &known, &package, &["1.0.0"]);
