@@ -181,12 +181,12 @@ pub(crate) fn row(row: &Row, entry: &EntryRef<'_>, seen: &Seen, faults: &mut Fau
     compare(faults, Some(seq), &format_args!("entry {seq}"), &ENTRY, &row.entry, &wants);
 
     if let Some(by) = row.erased {
-        if by >= seen.size {
-            // Erased while the check runs: its rows were read before and after.
-            return;
-        }
         if let Ok(mut erased) = seen.erased.lock() {
             erased.insert(seq, by);
+        }
+        if by >= seen.size {
+            // Erased while the check runs: its rows were read before and after. That there is such an erasure is looked up.
+            return;
         }
     }
     let sealed = row.sealed.as_deref().map(|cells| unpacked(seq, cells, faults));

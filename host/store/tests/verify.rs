@@ -150,28 +150,32 @@ async fn an_expected_checkpoint_shows_what_was_cut_or_forked() {
 /// A part of the log is checked while entries follow it: those don't excuse what an intruder calls erased.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_entry_after_the_range_excuses_no_hole() {
-    let Some(database) = filled().await else { return };
-    let part = || VerifyOptions { to: Some(100), ..VerifyOptions::default() };
-    assert!(verify(&database, part()).await.unwrap().is_sound());
-    for (table, sql) in [
-        ("erased", "INSERT INTO erased (target, seq) VALUES (50, 300)"),
-        (
-            "sealed",
-            "UPDATE sealed SET input_salt = NULL, input = NULL, record_salt = NULL, record = NULL WHERE seq = 50",
-        ),
-        ("effects", "DELETE FROM effects WHERE seq = 50"),
-        ("data_subjects", "DELETE FROM data_subjects WHERE seq = 50"),
-        (
-            "decisions",
-            "UPDATE decisions SET verdict = 'allow', kind = '', idempotency_key = NULL, body_hash = NULL WHERE seq = 50",
-        ),
-    ] {
-        database.intrude(table, sql).await;
-    }
-    for options in [part(), VerifyOptions::default(), VerifyOptions { from: Some(40), ..part() }] {
-        let report = verify(&database, options).await.unwrap();
-        let said = report.faults.first.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let expected = "erased 50: seq: found entry 300, expected an erasure that names entry 50";
-        assert!(said.contains(&expected.to_owned()), "{said:?}");
+    // One that is no erasure, and one that there isn't yet.
+    for by in [300, 1_000_000_000] {
+        let Some(database) = filled().await else { return };
+        let part = || VerifyOptions { to: Some(100), ..VerifyOptions::default() };
+        assert!(verify(&database, part()).await.unwrap().is_sound());
+        let erased = format!("INSERT INTO erased (target, seq) VALUES (50, {by})");
+        for (table, sql) in [
+            ("erased", erased.as_str()),
+            (
+                "sealed",
+                "UPDATE sealed SET input_salt = NULL, input = NULL, record_salt = NULL, record = NULL WHERE seq = 50",
+            ),
+            ("effects", "DELETE FROM effects WHERE seq = 50"),
+            ("data_subjects", "DELETE FROM data_subjects WHERE seq = 50"),
+            (
+                "decisions",
+                "UPDATE decisions SET verdict = 'allow', kind = '', idempotency_key = NULL, body_hash = NULL WHERE seq = 50",
+            ),
+        ] {
+            database.intrude(table, sql).await;
+        }
+        for options in [part(), VerifyOptions::default(), VerifyOptions { from: Some(40), ..part() }] {
+            let report = verify(&database, options).await.unwrap();
+            let said = report.faults.first.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let expected = format!("erased 50: seq: found entry {by}, expected an erasure that names entry 50");
+            assert!(said.contains(&expected), "{said:?}");
+        }
     }
 }
