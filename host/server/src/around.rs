@@ -1,5 +1,5 @@
-//! What surrounds every request: a bug in its handler fails it alone, and what a handler leaves of a request's body is read, so
-//! that the connection can carry the next request.
+//! What surrounds every request: a bug in its handler fails it alone, a change goes on where the caller has hung up, and what a
+//! handler leaves of a request's body is read, so that the connection can carry the next request.
 //!
 //! An answer that doesn't depend on the body (a path that leads nowhere, a key that isn't known) may be ready before the body has arrived. The
 //! HTTP library then closes the connection behind the answer without having announced it, and a client that reuses it fails on its next request.
@@ -15,7 +15,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures::FutureExt as _;
@@ -72,8 +72,28 @@ async fn read(router: Router, request: Request) -> Response {
     response
 }
 
+/// Those who ask for judgments: they change nothing that is in force, and are too many for a task each.
+const JUDGING: [&str; 2] = ["/v1/decisions", "/v1/enforce"];
+
+/// Whether a request may change what is in force. The ledger has a change when it is committed, and memory a moment after that:
+/// were the handler dropped between the two because its caller hung up, the host would go on by what was before.
+fn changes(request: &Request) -> bool {
+    !matches!(*request.method(), Method::GET | Method::HEAD) && !JUDGING.contains(&request.uri().path())
+}
+
 /// Answers even where a bug panics: the request fails, the host goes on.
 async fn answer(mut router: Router, request: Request) -> Response {
+    if changes(&request) {
+        return match tokio::spawn(router.call(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(ended) => match ended.try_into_panic() {
+                Ok(cause) => panicked(&*cause).into_response(),
+                // Nobody ends such a task but the runtime, with the process.
+                Err(ended) => Problem::internal(ended).into_response(),
+            },
+        };
+    }
     let answered = AssertUnwindSafe(async move { router.call(request).await }).catch_unwind().await;
     match answered {
         Ok(Ok(response)) => response,
@@ -138,7 +158,7 @@ impl Drop for Lent {
 #[cfg(test)]
 mod tests {
     use axum::http::StatusCode;
-    use axum::routing::get;
+    use axum::routing::{get, post};
 
     use super::*;
 
@@ -148,13 +168,32 @@ mod tests {
 
     #[tokio::test]
     async fn a_bug_fails_its_request_alone() {
-        let mut service = Around(Router::new().route("/bug", get(bug)).route("/fine", get(|| async { "fine" })));
-        let mut get = async |path: &str| {
-            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        let bugs = get(bug).post(bug);
+        let mut service = Around(Router::new().route("/bug", bugs).route("/fine", get(|| async { "fine" })));
+        let mut ask = async |method: Method, path: &str| {
+            let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
             service.call(request).await.unwrap().status()
         };
-        assert_eq!(get("/bug").await, StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(get("/fine").await, StatusCode::OK);
-        assert_eq!(get("/bug").await, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(ask(Method::GET, "/bug").await, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(ask(Method::GET, "/fine").await, StatusCode::OK);
+        assert_eq!(ask(Method::POST, "/bug").await, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(ask(Method::GET, "/bug").await, StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    #[tokio::test]
+    async fn a_change_goes_on_where_the_caller_has_hung_up() {
+        let (step, mut steps) = tokio::sync::mpsc::unbounded_channel();
+        let work = post(move || async move {
+            step.send("recorded").unwrap();
+            tokio::task::yield_now().await;
+            step.send("in force").unwrap();
+        });
+        let mut service = Around(Router::new().route("/change", work));
+        let request = Request::builder().method(Method::POST).uri("/change").body(Body::empty()).unwrap();
+        let mut answer = service.call(request);
+        // As far as the first step, and then nobody is there any more.
+        let recorded = tokio::select! { biased; _ = &mut answer => None, step = steps.recv() => step };
+        drop(answer);
+        assert_eq!((recorded, steps.recv().await), (Some("recorded"), Some("in force")));
     }
 }
