@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use assize_tests::{
     Certificates, Client, Dice, Profile, Server, Setup, agent, answer, assize, binary, guest, policy, repacked, rounds,
-    rule, ruling,
+    rule, ruling, table_grower_with,
 };
 use postgres::Server as Postgres;
 use serde_json::{Value, json};
@@ -218,6 +218,44 @@ fn a_yank_goes_before_what_the_other_host_does() {
         known.post(&format!("{address}/activate"), &json!({})).problem(409);
     }
     hosts.is_sound();
+}
+
+/// A component that takes seconds to compile, which the other host has to do again.
+#[test]
+fn what_one_host_withdraws_doesnt_wait_for_what_the_other_compiles() {
+    let Some(postgres) = Postgres::start(&[]) else { return };
+    let (url, folder) = (postgres.database(), tempfile::tempdir().unwrap());
+    let setup = Setup::bare().data(folder.path()).argument("--database").argument(url.as_str());
+    let one = Server::with_guests_and(setup.clone());
+    let other = Server::start(setup.argument("--compiled-bytes").argument("0"));
+    let tenant = one.tenant();
+    let known = other.again(&tenant);
+    eventually("the other host learns the key", || known.get("/v1/me").status == 200);
+    let light = include_str!("../guests/hostile/assize.toml").replace("test/hostile", "acme/heavy");
+    tenant.publish_and_activate(&repacked(&guest("hostile"), &light));
+    let binding = json!({ "name": "heavy", "plugin": "acme/heavy", "settings": { "do": "answer", "score": 1.0 } });
+    tenant.set_policy("tenant", &policy(&[binding]));
+    publish(&tenant, &known, "acme/withdrawn", &["1.0.0"]);
+    let judge = |client: &Client| client.decide(None, "production", "Hello")["plugins"][0]["version"].clone();
+    eventually("the other host judges by the light version", || judge(&known) == "1.0.0");
+    let sum = "(i64.add (i64.mul (local.get 0) (local.get 1)) (i64.rotl (local.get 1) (local.get 0)))";
+    let body = format!("(local.set 0 {sum}) (local.set 1 {sum})").repeat(100);
+    let function = format!("(func (param i64 i64) (result i64) {body} (local.get 0))");
+    let heavy =
+        include_str!("../tables/assize.toml").replace("test/tables", "acme/heavy").replacen("1.0.0", "1.1.0", 1);
+    let heavy = format!("{heavy}\n[settings.schema.properties]\ndo = {{}}\nscore = {{}}\n");
+    tenant.publish(&table_grower_with(&function.repeat(2000), &heavy)).expect(201);
+    let meant = json!({ "allow_overlap": true });
+    tenant.post("/v1/plugins/acme/heavy/1.1.0/activate", &meant).expect(200);
+    tenant.post("/v1/plugins/acme/withdrawn/1.0.0/yank", &json!({ "reason": "a mistake in it" })).expect(200);
+    let yanked = || known.get("/v1/plugins/acme/withdrawn/1.0.0").expect(200)["state"] == "yanked";
+    eventually("the other host knows that it is yanked", yanked);
+    assert_eq!(known.get("/v1/plugins/acme/heavy/1.1.0").expect(200)["state"], "active");
+    assert_eq!(judge(&known), "1.0.0", "the one that served goes on until the new one is loaded");
+    assert_eq!(known.get("/readyz").status, 200);
+    eventually("the other host judges by the heavy version", || judge(&known) == "1.1.0");
+    let report = assize(&["ledger", "verify", "--json", "--database", &url]).expect(0).json();
+    assert_eq!(report["faults"]["count"], 0, "{report}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Who may do what: keys, roles, tenants, limits.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use assize_tests::{Client, Server, Setup, Shared, guest, policy, rule, ruling};
+use assize_tests::{Client, Server, Setup, Shared, assize, guest, policy, rule, ruling};
 use serde_json::{Value, json};
 
 static SERVER: Shared = Shared::new(Server::with_guests);
@@ -144,6 +144,44 @@ fn a_tenants_plugin_is_its_own_and_binds_nobody_else() {
     stranger.put("/v1/policies/tenant", &policy(std::slice::from_ref(&binding))).problem(422);
     owner.set_policy("tenant", &policy(&[binding]));
     assert_eq!(owner.decide(None, "staging", "Hello")["verdict"], "allow");
+}
+
+/// A key of the host sees the packages of all tenants, and two of them may have one of the same name.
+#[test]
+fn whose_package_a_key_of_the_host_means_is_never_guessed() {
+    let server = SERVER.get();
+    let host = server.admin();
+    let (one, other) = (server.tenant(), server.tenant());
+    let manifest = include_str!("../guests/rule-echo/assize.toml").replace("test/rule-echo", "acme/shared-name");
+    let package = |title: &str| {
+        let manifest = manifest.replacen("title = \"", &format!("title = \"{title} "), 1);
+        assize_tests::repacked(&guest("rule-echo"), &manifest)
+    };
+    one.publish_and_activate(&package("One's"));
+    other.publish_and_activate(&package("Another's"));
+    let address = "/v1/plugins/acme/shared-name/1.0.0";
+    let reason = json!({ "reason": "a mistake in it" });
+    let state = |client: &Client| client.get(address).expect(200)["state"].as_str().unwrap().to_owned();
+    let tenants = [one.tenant(), other.tenant(), "?tenant="];
+    for problem in [
+        host.get(address),
+        host.get(&format!("{address}/signatures")),
+        host.post(&format!("{address}/yank"), &reason),
+        host.post("/v1/plugins/acme/shared-name/roll-back", &reason),
+    ] {
+        assert_eq!(problem.problem_naming(409, &tenants)["field"], "tenant");
+    }
+    assert_eq!((state(&one), state(&other)), ("active".to_owned(), "active".to_owned()));
+    host.post(&format!("{address}/yank?tenant=nobody"), &reason).problem_naming(404, &["nobody", "shared-name"]);
+    let meant = format!("{address}/yank?tenant={}", other.tenant());
+    assert_eq!(host.post(&meant, &reason).expect(200)["tenant"], other.tenant());
+    assert_eq!((state(&one), state(&other)), ("active".to_owned(), "yanked".to_owned()));
+    // To name another tenant is the host's alone, and to name oneself changes nothing.
+    one.post(&meant, &reason).problem(403);
+    let own = ["plugin", "yank", "acme/shared-name@1.0.0", "--reason", "a mistake", "--tenant", one.tenant()];
+    assize(&[&own[..], &["--server", host.base(), "--key", host.key()]].concat()).expect(0);
+    assert_eq!(state(&one), "yanked");
+    assert_eq!(one.get(&format!("{address}?tenant={}", one.tenant())).expect(200)["state"], "yanked");
 }
 
 #[test]

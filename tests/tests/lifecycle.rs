@@ -116,6 +116,9 @@ fn whoever_submitted_it_or_made_a_key_for_the_purpose_is_no_second_person() {
     let digest = submitted(&tenant, "1.1.0", "");
     let made = tenant.role("dev");
     step(&made, "1.1.0", "approve", &approval(&digest)).problem_naming(409, &["was made by the key", "published"]);
+    // Nor a key of a key that it made.
+    let by_way_of = tenant.role("admin").role("admin").role("dev");
+    step(&by_way_of, "1.1.0", "approve", &approval(&digest)).problem_naming(409, &["by way of others", "published"]);
     step(&author, "1.1.0", "approve", &approval(&digest)).expect(200);
     // Rejected, it is a draft again.
     step(&submitter, "1.1.0", "reject", &json!({})).problem_naming(422, &["reason"]);
@@ -286,6 +289,30 @@ fn nobody_goes_back_to_what_is_no_substitute() {
     step(&tenant, "1.4.0", "yank", &json!({ "reason": "wrong" })).expect(200);
     tenant.post(path, &json!({ "reason": "x" })).problem_naming(409, &["1.4.1"]);
     assert_eq!(state(&tenant, "1.4.1"), "active");
+}
+
+#[test]
+fn nobody_goes_back_to_what_four_eyes_never_saw_where_they_are_asked_for() {
+    let server = SERVER.get();
+    let tenant = server.tenant();
+    let (author, reviewer) = (tenant.role("dev"), tenant.role("dev"));
+    tenant.publish_and_activate(&law("1.0.0", ""));
+    four_eyes(&tenant);
+    let digest = submitted(&author, "1.1.0", "");
+    step(&reviewer, "1.1.0", "approve", &approval(&digest)).expect(200);
+    step(&author, "1.1.0", "activate", &json!({ "allow_overlap": true })).expect(200);
+    step(&author, "1.0.0", "retire", &json!({ "reason": "superseded" })).expect(200);
+    let path = "/v1/plugins/acme/law/roll-back";
+    let back = json!({ "reason": "false alarms" });
+    author.post(path, &back).problem_naming(409, &["four eyes", "1.0.0 was never approved", "submit it"]);
+    assert_eq!((state(&tenant, "1.0.0"), state(&tenant, "1.1.0")), ("retired".to_owned(), "active".to_owned()));
+    // What they saw once needs no new approval, though its retirement has ended the one it had.
+    let digest = submitted(&author, "1.2.0", "");
+    step(&reviewer, "1.2.0", "approve", &approval(&digest)).expect(200);
+    step(&author, "1.2.0", "activate", &json!({ "allow_overlap": true })).expect(200);
+    step(&author, "1.1.0", "retire", &json!({ "reason": "superseded" })).expect(200);
+    let done = author.post(path, &back).expect(200);
+    assert_eq!((&done["from"]["version"], &done["to"]["version"]), (&json!("1.2.0"), &json!("1.1.0")));
 }
 
 #[test]

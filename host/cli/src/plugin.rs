@@ -63,13 +63,13 @@ pub(crate) enum Command {
     List,
     /// Show a published version: where it stands in its life, and who signed it
     Show {
-        /// namespace/name@version
-        version: PackageVersion,
+        #[command(flatten)]
+        which: Which,
     },
     /// Let bindings use a published version
     Activate {
-        /// namespace/name@version
-        version: PackageVersion,
+        #[command(flatten)]
+        which: Which,
         /// First show what it would have changed over the decisions of this long, e.g. 90d
         #[arg(long = "try", value_name = "DAYS")]
         tried: Option<Days>,
@@ -104,6 +104,23 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         key_file: PathBuf,
     },
+}
+
+/// A published version.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Which {
+    /// namespace/name@version
+    version: PackageVersion,
+    #[command(flatten)]
+    whose: Whose,
+}
+
+/// Whose package is meant.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Whose {
+    /// The tenant whose package is meant, for a key of the host [default: the host's own, or else that of the one tenant which has it]
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<String>,
 }
 
 /// `namespace/name@version`.
@@ -199,12 +216,12 @@ pub(crate) fn run(command: Command, connection: &Connection, json: bool) -> anyh
             if dry_run { Ok(Ended::Fine) } else { publish(&files, activate, allow_overlap, connection, json) }
         }
         Command::List => list(connection, json),
-        Command::Show { version } => life::show(&version, connection, json),
-        Command::Activate { version, tried, dry_run, reason, allow_overlap } => {
+        Command::Show { which } => life::show(&which, connection, json),
+        Command::Activate { which, tried, dry_run, reason, allow_overlap } => {
             if let Some(days) = tried {
-                try_published(&version, days, connection, json)?;
+                try_published(&which.version, days, connection, json)?;
             }
-            if dry_run { Ok(Ended::Fine) } else { life::activate(&version, reason, allow_overlap, connection, json) }
+            if dry_run { Ok(Ended::Fine) } else { life::activate(&which, reason, allow_overlap, connection, json) }
         }
         Command::Life(life) => life.run(connection, json),
         Command::Exchange(exchange) => exchange.run(connection, json),

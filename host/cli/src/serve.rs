@@ -177,7 +177,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Ended> {
             output::line(format_args!("admin key: {key}"))?;
         }
         output::line(format_args!("listening on http://{}", server.address()))?;
-        server.run(stop).await?;
+        server.run(stop).await;
         Ok(Ended::Fine)
     });
     // Somebody outside may still be waited for; what the host itself had to do is done.

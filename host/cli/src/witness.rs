@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Ended> {
         let witness = WitnessServer::open(WitnessConfig { data, listen, name, logs }).await?;
         output::line(format_args!("key: {}", witness.key()))?;
         output::line(format_args!("listening on http://{}", witness.address()))?;
-        witness.run(stop).await?;
+        witness.run(stop).await;
         Ok(Ended::Fine)
     })
 }

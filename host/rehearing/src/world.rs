@@ -4,7 +4,7 @@
 //! the rows that there were then: our time decides which rows, the law's time (a manifest's effective period) which of
 //! a snapshot's candidates applies.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use assize_kernel::{Admission, Candidate, Layer, Policy, Snapshot, SnapshotError};
@@ -88,6 +88,8 @@ pub struct World {
     packages: Arc<HashMap<PackageName, Vec<Published>>>,
     policies: Arc<HashMap<Scope, Ruling>>,
     loaded: Arc<HashMap<Digest, Arc<Plugin>>>,
+    /// Active versions that bindings don't choose yet, since their components are still being loaded.
+    held_back: Arc<HashSet<Digest>>,
     snapshots: RwLock<HashMap<CacheKey, Arc<Snapshot>>>,
 }
 
@@ -161,6 +163,7 @@ impl World {
             packages: Arc::clone(&self.packages),
             policies: Arc::clone(&self.policies),
             loaded: Arc::clone(&self.loaded),
+            held_back: Arc::clone(&self.held_back),
             snapshots: RwLock::default(),
         };
         change(&mut world);
@@ -236,8 +239,49 @@ impl World {
     #[must_use]
     pub fn with_plugin(&self, plugin: Arc<Plugin>) -> Self {
         self.changed(|world| {
+            Arc::make_mut(&mut world.held_back).remove(&plugin.digest());
             Arc::make_mut(&mut world.loaded).insert(plugin.digest(), plugin);
         })
+    }
+
+    /// As the next world after `before`, which serves: with all that it has loaded, and holding back the active versions that it
+    /// has not. A version that `before` couldn't load isn't held back: it is known to be missing.
+    #[must_use]
+    pub fn after(&self, before: &Self) -> Self {
+        let mut world = self.with_plugins_of(before);
+        let missing = before.missing();
+        world.held_back = Arc::new(world.missing().into_iter().filter(|digest| !missing.contains(digest)).collect());
+        world
+    }
+
+    /// Without holding a version back any more, though it can't be loaded: what binds it, has nothing to run.
+    #[must_use]
+    pub fn without(&self, digest: Digest) -> Self {
+        self.changed(|world| {
+            Arc::make_mut(&mut world.held_back).remove(&digest);
+        })
+    }
+
+    /// The active versions that are held back until their components are loaded.
+    pub fn held_back(&self) -> Vec<Digest> {
+        self.held_back.iter().copied().collect()
+    }
+
+    /// The active versions that can't be run: they aren't loaded, nor about to be.
+    pub fn missing(&self) -> Vec<Digest> {
+        let mut active = self.active();
+        active.retain(|digest| !self.loaded.contains_key(digest) && !self.held_back.contains(digest));
+        active
+    }
+
+    /// Whether both have the same policies, in every scope.
+    pub fn has_policies_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.policies, &other.policies)
+    }
+
+    /// Whether both have the same versions, and these stand at the same places in their lives.
+    pub fn has_packages_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.packages, &other.packages)
     }
 
     /// With everything that another world has loaded.
@@ -365,7 +409,8 @@ impl World {
             None => true,
             Some(owner) => layer.scope != "global" && owner == tenant,
         };
-        versions.iter().filter(|published| published.state == State::Active).filter(may_bind).collect()
+        let active = versions.iter().filter(|published| published.state == State::Active);
+        active.filter(|published| !self.held_back.contains(&published.digest)).filter(may_bind).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use assize_rehearing::{Archive, World};
 use assize_sandbox::Sandbox;
 use assize_store::Store;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Notify, Semaphore};
 
 use crate::config::Config;
 use crate::keys::Keys;
@@ -26,8 +26,11 @@ pub(crate) struct App {
     pub(crate) systems: Systems,
     pub(crate) keys: Keys,
     pub(crate) metrics: Metrics,
-    /// Held from reading what is in force to replacing it: two changes would lose one of them.
+    /// Held from reading what is in force to replacing it: two changes would lose one of them. Never while anything is compiled; keys
+    /// and systems have their own.
     pub(crate) changing: Mutex<()>,
+    /// Versions in `world` are held back until their components are loaded.
+    pub(crate) held_back: Notify,
     /// One component compiles at a time: compiling takes a core for seconds.
     pub(crate) compiling: Mutex<()>,
     /// Decisions under way.

@@ -17,6 +17,7 @@ use crate::pipeline::details;
 use crate::problem::Problem;
 use crate::publish::{Publication, publish};
 use crate::routes::policies;
+use crate::whose::Named;
 use assize_rehearing::{Published, Scope};
 
 /// Why the beginning failed.
@@ -85,7 +86,8 @@ pub(crate) async fn bundled(app: &App, directory: &Path) -> Result<usize, Bootst
             |problem: Problem| BootstrapError::Plugin { path: path.clone(), problem: problem.detail().to_owned() };
         let (Publication::New(published) | Publication::Known(published)) =
             publish(app, &host(), bytes.into(), None).await.map_err(failed)?;
-        let which = (published.manifest.name.as_str(), &published.manifest.version);
+        let manifest = &published.manifest;
+        let which = Named { package: manifest.name.as_str(), version: Some(&manifest.version), tenant: None };
         let why = Step { reason: Some("bundled with the host".to_owned()), ..Step::default() };
         all.push(step(app, &host(), which, ActivationEvent::Activated, why).await.map_err(failed)?);
     }

@@ -1,5 +1,7 @@
 //! Bodies, parsed strictly: what two readers could read differently doesn't come in.
 
+use std::time::Duration;
+
 use assize_sandbox::json;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
@@ -27,9 +29,13 @@ impl<T: DeserializeOwned> FromRequest<SharedApp> for StrictJson<T> {
     }
 }
 
-/// Reads a body of limited length.
+/// For a body to arrive: 64 MiB, the largest component, at 2 Mbit/s.
+const LONGEST: Duration = Duration::from_mins(5);
+
+/// Reads a body of limited length, in limited time.
 pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
-    axum::body::to_bytes(body, limit).await.map_err(|error| {
+    let arrived = tokio::time::timeout(LONGEST, axum::body::to_bytes(body, limit)).await;
+    arrived.map_err(|_| Problem::too_slow(LONGEST))?.map_err(|error| {
         use std::error::Error as _;
         let too_long = error.source().is_some_and(|source| source.to_string().contains("length limit"));
         if too_long { Problem::too_large(limit) } else { Problem::bad_request(format!("the body breaks off: {error}")) }

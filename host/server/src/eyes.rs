@@ -1,11 +1,11 @@
 //! Four eyes: who may approve a version, and whether a version needs it.
 //!
 //! People are told apart by their keys. Whoever published or submitted a version doesn't approve it, nor does a key that
-//! they made since: it would be they again.
+//! they made since, or had made by keys made since: it would be they again.
 
-use assize_ledger::{AdministrativeFacts, Entry};
+use assize_ledger::{AdministrativeFacts, Entry, Timestamp};
 use assize_rehearing::{Published, State, World};
-use assize_store::ActivationEvent;
+use assize_store::{ActivationEvent, KeyRow};
 
 use crate::app::App;
 use crate::identity::Caller;
@@ -35,32 +35,41 @@ pub(crate) async fn may_approve(app: &App, caller: &Caller, found: &Published, s
     });
     let authors = [(Some(published.seq), "published"), (submitted.map(|row| row.seq), "submitted")];
     let keys = app.store.keys().await?;
-    let own = keys.iter().find(|row| row.id == caller.key);
-    let made_by = match own {
-        Some(row) => who(app, row.seq).await?,
-        None => None,
-    };
+    let makers = made_since(app, &keys, &caller.key, found.at).await?;
     for (seq, verb) in authors {
         let Some(seq) = seq else { continue };
-        let author = who(app, seq).await?;
-        if author.as_ref() == Some(&caller.key) {
+        let Some(author) = who(app, seq).await? else { continue };
+        if author == caller.key {
             return Err(Problem::conflict(format!(
                 "key {} {verb} {which}: somebody else than its author approves it",
                 caller.key
             ))
             .at("approval"));
         }
-        let since = own.is_some_and(|row| row.at >= found.at);
-        if author.is_some() && author == made_by && since {
+        if makers.contains(&author) {
             return Err(Problem::conflict(format!(
-                "key {} was made by the key that {verb} {which}, after it was published: a key that was there before, or that \
-                 somebody else made, approves it",
+                "key {} was made by the key that {verb} {which}, directly or by way of others, after it was published: a key \
+                 that was there before, or that somebody else made, approves it",
                 caller.key
             ))
             .at("approval"));
         }
     }
     Ok(())
+}
+
+/// The key that made this one, the key that made that one, and so on, for as long as what was made is no older than a moment:
+/// each of them could have had itself made a second pair of eyes.
+async fn made_since(app: &App, keys: &[KeyRow], key: &str, moment: Timestamp) -> Result<Vec<String>, Problem> {
+    let (mut makers, mut key) = (Vec::new(), key.to_owned());
+    while let Some(row) = keys.iter().find(|row| row.id == key && row.at >= moment)
+        && let Some(maker) = who(app, row.seq).await?
+        && !makers.contains(&maker)
+    {
+        makers.push(maker.clone());
+        key = maker;
+    }
+    Ok(makers)
 }
 
 /// The key that made an entry.
@@ -72,6 +81,37 @@ async fn who(app: &App, seq: u64) -> Result<Option<String>, Problem> {
     let entry = Entry::decode(&row.bytes).map_err(Problem::internal)?;
     let facts: AdministrativeFacts = serde_json::from_slice(&entry.facts).map_err(Problem::internal)?;
     Ok(facts.details.get("key").cloned())
+}
+
+/// The scope whose policy asks for four eyes before a version serves, if one does.
+fn asked_by(world: &World, found: &Published) -> Option<String> {
+    let demands = scopes(found.tenant.as_deref());
+    let mut demands = demands.iter().filter_map(|scope| world.admission(scope));
+    demands.find(|(_, admission)| admission.approval).map(|(scope, _)| scope)
+}
+
+/// Whether a version that served once may serve again without a new approval: where four eyes are asked for, they must have
+/// looked at it at some time. It may have served before anybody asked.
+pub(crate) async fn check_ever_approved(app: &App, world: &World, found: &Published) -> Result<(), Problem> {
+    let Some(scope) = asked_by(world, found) else { return Ok(()) };
+    let manifest = &found.manifest;
+    let version = manifest.version.to_string();
+    let approved = app.store.activations().await?.into_iter().any(|row| {
+        row.event == ActivationEvent::Approved
+            && row.tenant == found.tenant
+            && row.package == manifest.name.as_str()
+            && row.version == version
+            && row.digest == found.digest
+    });
+    if approved {
+        return Ok(());
+    }
+    let detail = format!(
+        "the {scope} policy asks for four eyes, and {} {version} was never approved: submit it, have somebody else than its author \
+         approve it, and activate it",
+        manifest.name
+    );
+    Err(Problem::conflict(detail).at("approval"))
 }
 
 /// Whether a version has the approval that it needs before it serves.
@@ -87,9 +127,7 @@ pub(crate) fn check_approval(world: &World, found: &Published) -> Result<(), Pro
         tracing::error!(detail, "not activated");
         return Err(Problem::conflict(detail).at("digest"));
     }
-    let demands = scopes(found.tenant.as_deref());
-    let demands = demands.iter().filter_map(|scope| world.admission(scope)).find(|(_, admission)| admission.approval);
-    let Some((scope, _)) = demands else { return Ok(()) };
+    let Some(scope) = asked_by(world, found) else { return Ok(()) };
     let remedy = match found.state {
         State::Approved => return Ok(()),
         State::Submitted => "have somebody else than its author approve it",

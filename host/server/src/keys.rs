@@ -8,12 +8,16 @@ use assize_store::{KeyRow, StoreError};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use parking_lot::RwLock;
+use tokio::sync::Mutex;
 
 use crate::identity::{Caller, Role};
 use crate::problem::Problem;
 
 /// All keys that aren't revoked.
 pub(crate) struct Keys {
+    /// Held from before a change of the keys is recorded, or the rows are read, until it is in force. Of their own: a revocation
+    /// doesn't wait for what else changes.
+    pub(crate) changing: Mutex<()>,
     by_hash: RwLock<HashMap<Digest, Caller>>,
     app_limit: Option<(u32, DefaultKeyedRateLimiter<String>)>,
     clock: DefaultClock,
@@ -24,7 +28,7 @@ impl Keys {
         let app_limit = app_requests_per_minute
             .and_then(NonZeroU32::new)
             .map(|limit| (limit.get(), RateLimiter::keyed(Quota::per_minute(limit))));
-        Self { by_hash: RwLock::default(), app_limit, clock: DefaultClock::default() }
+        Self { changing: Mutex::default(), by_hash: RwLock::default(), app_limit, clock: DefaultClock::default() }
     }
 
     pub(crate) fn load(&self, rows: Vec<KeyRow>) -> Result<(), StoreError> {

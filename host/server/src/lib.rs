@@ -7,7 +7,9 @@
 mod app;
 mod around;
 mod bootstrap;
+mod components;
 mod config;
+mod connections;
 mod door;
 mod export;
 mod eyes;
@@ -32,6 +34,7 @@ mod simulations;
 mod system;
 mod systems;
 mod view;
+mod whose;
 mod witness;
 
 pub use config::{Config, LogKey};

@@ -8,12 +8,13 @@ use assize_ledger::{Digest, Timestamp};
 use assize_rehearing::{Published, Scope, State, World, served};
 use assize_sandbox::Plugin;
 use assize_store::{ActivationEvent, Change};
-use semver::Version;
+use tokio::sync::MutexGuard;
 
 use crate::app::App;
 use crate::identity::Caller;
 use crate::problem::Problem;
 use crate::publish::{by, compile};
+use crate::whose::Named;
 use crate::{eyes, health, signing};
 
 /// A step, and what whoever takes it says.
@@ -33,115 +34,144 @@ pub(crate) struct Step {
 pub(crate) async fn step(
     app: &App,
     caller: &Caller,
-    (name, version): (&str, &Version),
+    which: Named<'_>,
     event: ActivationEvent,
     step: Step,
 ) -> Result<Published, Problem> {
-    let _changing = app.changing.lock().await;
-    let world = app.world.load_full();
-    let found = world.version(name, version, caller.sees());
-    let Some(found) = found else {
-        return Err(Problem::not_found(format!("plugin {name} {version}")));
-    };
-    if found.tenant.is_none() {
-        caller.must_be_host()?;
-    }
-    if !is_next(found, event)? {
-        return Ok(found.clone());
-    }
-    let mut details = Vec::new();
-    let mut loaded = None;
-    match event {
-        ActivationEvent::Approved => eyes::may_approve(app, caller, found, &step).await?,
-        ActivationEvent::Activated => {
-            let ready = ready(app, &world, found, step.allow_overlap).await?;
-            details.extend(ready.details);
-            loaded = Some(ready.plugin);
+    let mut fit = Fit::default();
+    loop {
+        let mut changing = Some(app.changing.lock().await);
+        let world = app.world.load_full();
+        let found = which.find_to_change(&world, caller)?;
+        if !is_next(found, event)? {
+            return Ok(found.clone());
         }
-        _ => {}
+        let mut details = Vec::new();
+        let mut loaded = None;
+        match event {
+            ActivationEvent::Approved => eyes::may_approve(app, caller, found, &step).await?,
+            ActivationEvent::Activated => {
+                details = may_serve(app, &world, found, step.allow_overlap).await?;
+                if !fit.found(&world, found) {
+                    let still = fit.find(app, &world, found, changing.take()).await?;
+                    if still.is_none() {
+                        continue;
+                    }
+                    changing = still;
+                }
+                loaded = fit.plugin;
+            }
+            _ => {}
+        }
+        let (name, version) = (found.manifest.name.as_str(), found.manifest.version.to_string());
+        let tenant = found.tenant.as_deref();
+        // A yank is right whatever else happened meanwhile, and must not have to be asked for again.
+        let known = (event != ActivationEvent::Yanked).then(|| world.steps(name, tenant));
+        let change = Change::Activation { package: name.to_owned(), version: version.clone(), event, known };
+        record(app, caller, found, change, details, step).await?;
+        let mut next = world.with_step(name, &version, tenant, event, found.digest);
+        if let Some(plugin) = loaded {
+            next = next.with_plugin(plugin);
+        }
+        let published = which.find(&next, caller).unwrap_or(found).clone();
+        app.world.store(Arc::new(next));
+        drop(changing);
+        return Ok(published);
     }
-    // A yank is right whatever else happened meanwhile, and must not have to be asked for again.
-    let known = (event != ActivationEvent::Yanked).then(|| world.steps(name, found.tenant.as_deref()));
-    let change = Change::Activation { package: name.to_owned(), version: version.to_string(), event, known };
-    record(app, caller, found, change, details, step).await?;
-    let mut next = world.with_step(name, &version.to_string(), found.tenant.as_deref(), event, found.digest);
-    if let Some(plugin) = loaded {
-        next = next.with_plugin(plugin);
+}
+
+/// What a roll-back goes from and to.
+struct Back<'w> {
+    owner: Option<String>,
+    from: &'w Published,
+    to: &'w Published,
+}
+
+impl<'w> Back<'w> {
+    /// The version that serves since last, and the one that served before it.
+    async fn find(app: &App, world: &'w World, caller: &Caller, which: Named<'_>) -> Result<Self, Problem> {
+        let name = which.package;
+        let owner = which.owner(world, caller)?;
+        if owner.is_none() {
+            caller.must_be_host()?;
+        }
+        let all = world.versions(name, caller.sees());
+        let order = served(&app.store, name, owner.as_deref()).await?;
+        let find = |version: &String| {
+            all.iter().copied().find(|one| one.tenant == owner && one.manifest.version.to_string() == *version)
+        };
+        let mut newest_first = order.iter().rev().filter_map(find);
+        let Some(from) = newest_first.find(|published| published.state == State::Active) else {
+            return Err(Problem::conflict(format!("no version of {name} is active: there is nothing to go back from")));
+        };
+        let period = from.manifest.effective;
+        let Some(to) = newest_first.find(|published| published.manifest.effective.overlaps(&period)) else {
+            return Err(Problem::conflict(format!(
+                "no version of {name} served in the period of {} ({period}) before it: deactivate or yank it instead, and the \
+                 bindings' failure policy holds",
+                from.manifest.version
+            )));
+        };
+        Ok(Self { owner, from, to })
     }
-    let published = next.version(name, version, caller.sees()).unwrap_or(found).clone();
-    app.world.store(Arc::new(next));
-    Ok(published)
 }
 
 /// Takes the version that serves since last out of use, and lets the one that served before it serve again.
 pub(crate) async fn roll_back(
     app: &App,
     caller: &Caller,
-    name: &str,
+    which: Named<'_>,
     step: Step,
 ) -> Result<(Published, Published), Problem> {
-    let _changing = app.changing.lock().await;
-    let world = app.world.load_full();
-    let all = world.versions(name, caller.sees());
-    // The caller's own before the host's.
-    let owner = match all.iter().find(|published| published.tenant == caller.bound_to) {
-        Some(own) => own.tenant.clone(),
-        None if all.is_empty() => return Err(Problem::not_found(format!("plugin {name}"))),
-        None => {
-            caller.must_be_host()?;
-            None
+    let mut fit = Fit::default();
+    loop {
+        let mut changing = Some(app.changing.lock().await);
+        let world = app.world.load_full();
+        let Back { owner, from, to } = Back::find(app, &world, caller, which).await?;
+        let name = which.package;
+        let from_version = from.manifest.version.to_string();
+        let mut details = Vec::new();
+        let mut loaded = None;
+        if to.state != State::Active {
+            // Whether the one before it may serve is asked as if the other had gone already.
+            let without =
+                world.with_step(name, &from_version, owner.as_deref(), ActivationEvent::Deactivated, from.digest);
+            eyes::check_ever_approved(app, &without, to).await?;
+            details.extend(overlapping(&without, to, step.allow_overlap)?);
+            signing::check_admission(app, &without, to).await?;
+            if !fit.found(&world, to) {
+                let still = fit.find(app, &Arc::new(without), to, changing.take()).await?;
+                if still.is_none() {
+                    continue;
+                }
+                changing = still;
+            }
+            loaded = fit.plugin;
         }
-    };
-    let order = served(&app.store, name, owner.as_deref()).await?;
-    let find = |version: &String| {
-        all.iter().copied().find(|one| one.tenant == owner && one.manifest.version.to_string() == *version)
-    };
-    let mut newest_first = order.iter().rev().filter_map(find);
-    let Some(from) = newest_first.find(|published| published.state == State::Active) else {
-        return Err(Problem::conflict(format!("no version of {name} is active: there is nothing to go back from")));
-    };
-    let period = from.manifest.effective;
-    let Some(to) = newest_first.find(|published| published.manifest.effective.overlaps(&period)) else {
-        return Err(Problem::conflict(format!(
-            "no version of {name} served in the period of {} ({period}) before it: deactivate or yank it instead, and the \
-             bindings' failure policy holds",
-            from.manifest.version
-        )));
-    };
-    let from_version = from.manifest.version.to_string();
-    // Whether the one before it may serve is asked as if the other had gone already.
-    let without = world.with_step(name, &from_version, owner.as_deref(), ActivationEvent::Deactivated, from.digest);
-    let mut details = Vec::new();
-    let mut loaded = None;
-    if to.state != State::Active {
-        let plugin = loaded_plugin(app, &without, to).await?;
-        details.extend(overlapping(&without, to, step.allow_overlap)?);
-        signing::check_admission(app, &without, to).await?;
-        health::check(&without, to, &plugin).await?;
-        loaded = Some(plugin);
+        let to_version = to.manifest.version.to_string();
+        let change = Change::RollBack {
+            package: name.to_owned(),
+            version: from_version.clone(),
+            to_version: to_version.clone(),
+            to_digest: to.digest,
+            known: Some(world.steps(name, owner.as_deref())),
+        };
+        record(app, caller, from, change, details, step).await?;
+        let (left, right) = ((from_version.as_str(), from.digest), (to_version.as_str(), to.digest));
+        let mut next = world.with_roll_back(name, owner.as_deref(), left, right);
+        if let Some(plugin) = loaded {
+            next = next.with_plugin(plugin);
+        }
+        let shown = |published: &Published| {
+            let all = next.versions(name, caller.sees());
+            let found = all.into_iter().find(|one| one.digest == published.digest && one.tenant == owner);
+            found.unwrap_or(published).clone()
+        };
+        let both = (shown(from), shown(to));
+        app.world.store(Arc::new(next));
+        drop(changing);
+        return Ok(both);
     }
-    let to_version = to.manifest.version.to_string();
-    let change = Change::RollBack {
-        package: name.to_owned(),
-        version: from_version.clone(),
-        to_version: to_version.clone(),
-        to_digest: to.digest,
-        known: Some(world.steps(name, owner.as_deref())),
-    };
-    record(app, caller, from, change, details, step).await?;
-    let (left, right) = ((from_version.as_str(), from.digest), (to_version.as_str(), to.digest));
-    let mut next = world.with_roll_back(name, owner.as_deref(), left, right);
-    if let Some(plugin) = loaded {
-        next = next.with_plugin(plugin);
-    }
-    let shown = |published: &Published| {
-        let all = next.versions(name, caller.sees());
-        let found = all.into_iter().find(|one| one.digest == published.digest && one.tenant == owner);
-        found.unwrap_or(published).clone()
-    };
-    let both = (shown(from), shown(to));
-    app.world.store(Arc::new(next));
-    Ok(both)
 }
 
 /// Whether the step is one from where the version stands; false where it was taken before.
@@ -172,23 +202,62 @@ fn is_next(found: &Published, event: ActivationEvent) -> Result<bool, Problem> {
     Err(Problem::conflict(format!("{which} is {}: {remedy}", state.as_str())))
 }
 
-/// A version that may serve.
-struct Ready {
-    plugin: Arc<Plugin>,
-    details: Vec<(&'static str, String)>,
-}
-
-/// Whether a version may serve, and is well.
-async fn ready(app: &App, world: &World, found: &Published, allow_overlap: bool) -> Result<Ready, Problem> {
+/// Whether a version may serve, by all that is said of it; with what the entry tells of that.
+async fn may_serve(
+    app: &App,
+    world: &World,
+    found: &Published,
+    allow_overlap: bool,
+) -> Result<Vec<(&'static str, String)>, Problem> {
     eyes::check_approval(world, found)?;
-    let plugin = loaded_plugin(app, world, found).await?;
     let mut details: Vec<_> = overlapping(world, found, allow_overlap)?.into_iter().collect();
     signing::check_admission(app, world, found).await?;
-    health::check(world, found, &plugin).await?;
     if found.approved == Some(found.digest) {
         details.push(("approved", found.digest.to_string()));
     }
-    Ok(Ready { plugin, details })
+    Ok(details)
+}
+
+/// How often a version's health is looked at beside other changes, before these wait for it.
+const BESIDE: u8 = 3;
+
+/// A version that was found in good health: beside the order of changes, since compiling takes seconds and a plugin's own code
+/// takes as long as its fuel lasts. Whatever must not wait, a yank, goes on meanwhile.
+#[derive(Default)]
+struct Fit {
+    plugin: Option<Arc<Plugin>>,
+    /// It was tried as the policies of this world would run it.
+    under: Option<Arc<World>>,
+    tries: u8,
+}
+
+impl Fit {
+    /// Whether this version is it, as the policies of this world would run it.
+    fn found(&self, world: &World, wanted: &Published) -> bool {
+        self.plugin.as_ref().is_some_and(|plugin| plugin.digest() == wanted.digest)
+            && self.under.as_ref().is_some_and(|under| under.has_policies_of(world))
+    }
+
+    /// Compiles a version and looks at its health. Gives the order of changes back where it was held all the time; else
+    /// whatever was looked at before is to be looked at again.
+    async fn find<'a>(
+        &mut self,
+        app: &App,
+        world: &Arc<World>,
+        wanted: &Published,
+        changing: Option<MutexGuard<'a, ()>>,
+    ) -> Result<Option<MutexGuard<'a, ()>>, Problem> {
+        let compiled = self.plugin.take().filter(|plugin| plugin.digest() == wanted.digest);
+        // Policies that keep changing don't keep a version from serving.
+        let held = changing.filter(|_| compiled.is_some() && self.tries >= BESIDE);
+        let plugin = match compiled {
+            Some(plugin) => plugin,
+            None => loaded_plugin(app, world, wanted).await?,
+        };
+        health::check(world, wanted, &plugin).await?;
+        (self.plugin, self.under, self.tries) = (Some(plugin), Some(Arc::clone(world)), self.tries.saturating_add(1));
+        Ok(held)
+    }
 }
 
 /// The component, compiled; its bytes are those of its digest.

@@ -1,5 +1,7 @@
 //! Errors as RFC 9457 problem details: what, where, and what to do.
 
+use std::time::Duration;
+
 use assize_store::StoreError;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -81,6 +83,11 @@ impl Problem {
             "the body is larger than the {limit} bytes allowed; send less, or ask the operator to raise the limit"
         );
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", detail)
+    }
+
+    pub(crate) fn too_slow(longest: Duration) -> Self {
+        let detail = format!("the body didn't arrive within {} s; send it faster, or less of it", longest.as_secs());
+        Self::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "The body takes too long", detail)
     }
 
     pub(crate) fn too_many(per_minute: u32, seconds: u64) -> Self {

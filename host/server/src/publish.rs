@@ -13,7 +13,7 @@ use crate::fitness::started;
 use crate::identity::Caller;
 use crate::pipeline::details;
 use crate::problem::Problem;
-use crate::signing;
+use crate::{reload, signing};
 use assize_rehearing::Published;
 
 /// Whether a package is new.
@@ -70,6 +70,9 @@ pub(crate) async fn publish(
     if new {
         let world = app.world.load().with_package(published.clone()).with_plugin(Arc::new(plugin));
         app.world.store(Arc::new(world));
+    } else {
+        // Another host published it, and this one hasn't heard of it yet.
+        reload::world(app, &changing).await?;
     }
     drop(changing);
     // An entry of its own. Should the host end before it, publishing the same again adds it.

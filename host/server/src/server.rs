@@ -7,18 +7,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use assize_ledger::Digest;
-use assize_sandbox::{Plugin, Sandbox, SandboxConfig, SandboxError};
+use assize_sandbox::{Sandbox, SandboxConfig, SandboxError};
 use assize_store::{Options, Reader, Starting, Store, StoreError};
-use axum::ServiceExt;
-use axum::extract::Request;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Notify, Semaphore};
 
 use crate::app::{App, SharedApp};
 use crate::around::Around;
 use crate::bootstrap::{self, BootstrapError};
+use crate::components::with_components;
 use crate::config::Config;
+use crate::connections;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::routes;
@@ -54,8 +53,6 @@ pub enum StartError {
     Data { path: std::path::PathBuf, error: std::io::Error },
     #[error("can't listen on {address}: {error}")]
     Listen { address: SocketAddr, error: std::io::Error },
-    #[error("serving failed: {0}")]
-    Serve(std::io::Error),
 }
 
 impl Server {
@@ -90,7 +87,7 @@ impl Server {
         let systems = Systems::default();
         systems.load(store.systems(None).await?)?;
         let world = World::newest(&store).await?;
-        let world = with_components(world, &World::default(), &store, &sandbox).await?;
+        let world = with_components(world, &store, &sandbox).await?;
         let (config, in_flight) = (config.clone(), Semaphore::new(config.max_in_flight));
         // A store derefs to its reader.
         let past = Arc::new(Archive::new(Reader::clone(&store), sandbox.clone()));
@@ -107,6 +104,7 @@ impl Server {
             keys,
             metrics: Metrics::new(),
             changing: Mutex::new(()),
+            held_back: Notify::new(),
             compiling: Mutex::new(()),
             in_flight,
         });
@@ -140,17 +138,13 @@ impl Server {
         self.admin_key.as_deref()
     }
 
-    /// Serves until `shutdown` is done, then lets requests under way end and closes the store.
-    pub fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> BoxFuture<Result<(), StartError>> {
+    /// Serves until `shutdown` is done, then lets requests under way end for up to 20 seconds and closes the store.
+    pub fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> BoxFuture<()> {
         Box::pin(self.serve(Box::pin(shutdown)))
     }
 
-    async fn serve(self, shutdown: BoxFuture<()>) -> Result<(), StartError> {
+    async fn serve(self, shutdown: BoxFuture<()>) {
         let router = routes::all(Arc::clone(&self.app));
-        // Answers are small and leave at once: waiting to fill a packet would cost 40 ms.
-        let listener = axum::serve::ListenerExt::tap_io(self.listener, |stream| {
-            let _ = stream.set_nodelay(true);
-        });
         let signing = tokio::spawn({
             let app = Arc::clone(&self.app);
             async move { app.signer.run(app.config.checkpoints).await }
@@ -160,8 +154,7 @@ impl Server {
         simulations::resume(&self.app);
         let retaining = tokio::spawn(crate::retention::run(Arc::clone(&self.app)));
         let reloading = tokio::spawn(crate::reload::run(Arc::clone(&self.app)));
-        let service = ServiceExt::<Request>::into_make_service(Around(router));
-        let served = axum::serve(listener, service).with_graceful_shutdown(shutdown).await;
+        connections::serve(self.listener, Around(router), shutdown).await;
         signing.abort();
         retaining.abort();
         reloading.abort();
@@ -174,7 +167,6 @@ impl Server {
         }
         self.app.signer.keep().await;
         self.app.store.close().await;
-        served.map_err(StartError::Serve)
     }
 }
 
@@ -194,70 +186,4 @@ async fn kept_origin(config: &Config) -> Result<Option<String>, StoreError> {
         Err(StoreError::Missing { .. }) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// Loads the components of all active versions that `known` hasn't loaded, side by side: those that are kept compiled as they
-/// are, the others from the store. One that no longer compiles leaves its bindings to their failure policy: the host serves,
-/// and says so.
-pub(crate) async fn with_components(
-    world: World,
-    known: &World,
-    store: &Store,
-    sandbox: &Sandbox,
-) -> Result<World, StoreError> {
-    let mut world = world.with_plugins_of(known);
-    let mut waiting = world.active();
-    waiting.sort_unstable();
-    waiting.dedup();
-    waiting.retain(|digest| world.plugin(*digest).is_none());
-    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut tasks = tokio::task::JoinSet::new();
-    loop {
-        while tasks.len() < at_once
-            && let Some(digest) = waiting.pop()
-        {
-            let (store, sandbox) = (store.clone(), sandbox.clone());
-            tasks.spawn(async move { component(digest, &store, &sandbox).await });
-        }
-        match tasks.join_next().await {
-            None => return Ok(world),
-            Some(Ok(Ok(plugin))) => {
-                if let Some(plugin) = plugin {
-                    world = world.with_plugin(Arc::new(plugin));
-                }
-            }
-            Some(Ok(Err(error))) => return Err(error),
-            Some(Err(error)) => tracing::error!(%error, "loading a component failed"),
-        }
-    }
-}
-
-/// A component of an active version; none, and a line in the log, where it can't be had.
-async fn component(digest: Digest, store: &Store, sandbox: &Sandbox) -> Result<Option<Plugin>, StoreError> {
-    let loading = {
-        let sandbox = sandbox.clone();
-        tokio::task::spawn_blocking(move || sandbox.load_kept(digest)).await
-    };
-    let loading = match loading {
-        // It isn't kept.
-        Ok(Ok(None)) => {
-            let Some(bytes) = store.component(&digest).await? else {
-                tracing::error!(%digest, "the component of an active version is gone");
-                return Ok(None);
-            };
-            if Digest::of(&bytes) != digest {
-                tracing::error!(%digest, "the component of an active version was altered: it isn't loaded");
-                return Ok(None);
-            }
-            let sandbox = sandbox.clone();
-            tokio::task::spawn_blocking(move || sandbox.load(&bytes).map(Some)).await
-        }
-        kept => kept,
-    };
-    match loading {
-        Ok(Ok(plugin)) => return Ok(plugin),
-        Ok(Err(error)) => tracing::error!(%digest, %error, "an active component can't be loaded"),
-        Err(error) => tracing::error!(%digest, %error, "loading a component failed"),
-    }
-    Ok(None)
 }

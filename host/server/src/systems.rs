@@ -6,6 +6,7 @@ use std::sync::Arc;
 use assize_store::{StoreError, SystemRow};
 use parking_lot::RwLock;
 use serde_json::value::RawValue;
+use tokio::sync::Mutex;
 
 use crate::system::System;
 
@@ -40,6 +41,8 @@ impl Registered {
 /// By tenant and id.
 #[derive(Default)]
 pub(crate) struct Systems {
+    /// Held from reading a system to putting its next version in force. Of their own: a stop doesn't wait for what else changes.
+    pub(crate) changing: Mutex<()>,
     map: RwLock<HashMap<String, HashMap<String, Arc<Registered>>>>,
 }
 

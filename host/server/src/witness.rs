@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
+use crate::connections;
 use crate::signer::{SignError, replace, stored_key};
 
 /// What an operator of a witness chooses.
@@ -98,15 +99,12 @@ impl WitnessServer {
     }
 
     /// Serves until `shutdown` is done.
-    ///
-    /// # Errors
-    /// Where serving fails.
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) {
         let router = Router::new()
             .route("/add-checkpoint", post(add_checkpoint))
             .layer(DefaultBodyLimit::max(LONGEST))
             .with_state(self.state);
-        axum::serve(self.listener, router).with_graceful_shutdown(shutdown).await
+        connections::serve(self.listener, router, shutdown).await;
     }
 }
 

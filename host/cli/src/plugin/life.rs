@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effective, PackageVersion};
+use super::{Effective, Which, Whose};
 use crate::client::Connection;
 use crate::output::{self, Ended, Usage, clean};
 
@@ -11,16 +11,16 @@ use crate::output::{self, Ended, Usage, clean};
 pub(crate) enum Life {
     /// Ask others to look at a version
     Submit {
-        /// namespace/name@version
-        version: PackageVersion,
+        #[command(flatten)]
+        which: Which,
         /// For the record
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
     /// Find a submitted version fit to serve, as somebody else than its author
     Approve {
-        /// namespace/name@version
-        version: PackageVersion,
+        #[command(flatten)]
+        which: Which,
         /// The digest of what you looked at (`assize plugin inspect FILE`, `assize plugin show`)
         #[arg(long, value_name = "SHA256")]
         digest: String,
@@ -35,8 +35,8 @@ pub(crate) enum Life {
     Reject(Why),
     /// Take a version out of use for now
     Deactivate {
-        /// namespace/name@version
-        version: PackageVersion,
+        #[command(flatten)]
+        which: Which,
         /// For the record
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
@@ -47,6 +47,8 @@ pub(crate) enum Life {
     RollBack {
         /// namespace/name
         package: assize_registry::PackageName,
+        #[command(flatten)]
+        whose: Whose,
         /// Why, for the record
         #[arg(long, value_name = "TEXT")]
         reason: String,
@@ -64,8 +66,8 @@ pub(crate) enum Life {
 /// A version, and why.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Why {
-    /// namespace/name@version
-    version: PackageVersion,
+    #[command(flatten)]
+    which: Which,
     /// Why, for the record
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -86,44 +88,44 @@ struct Step {
     allow_overlap: bool,
 }
 
-impl From<Why> for (PackageVersion, Step) {
+impl From<Why> for (Which, Step) {
     fn from(why: Why) -> Self {
-        let Why { version, reason, operator } = why;
-        (version, Step { reason: Some(reason), operator_id: operator, ..Step::default() })
+        let Why { which, reason, operator } = why;
+        (which, Step { reason: Some(reason), operator_id: operator, ..Step::default() })
     }
 }
 
 impl Life {
     /// Takes one.
     pub(crate) fn run(self, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
-        let (verb, (version, step)) = match self {
-            Self::Submit { version, reason } => ("submit", (version, Step { reason, ..Step::default() })),
-            Self::Approve { version, digest, reason, operator } => {
+        let (verb, (which, step)) = match self {
+            Self::Submit { which, reason } => ("submit", (which, Step { reason, ..Step::default() })),
+            Self::Approve { which, digest, reason, operator } => {
                 let (reason, digest) = (Some(reason), Some(digest));
-                ("approve", (version, Step { reason, operator_id: operator, digest, ..Step::default() }))
+                ("approve", (which, Step { reason, operator_id: operator, digest, ..Step::default() }))
             }
             Self::Reject(why) => ("reject", why.into()),
-            Self::Deactivate { version, reason } => ("deactivate", (version, Step { reason, ..Step::default() })),
+            Self::Deactivate { which, reason } => ("deactivate", (which, Step { reason, ..Step::default() })),
             Self::Retire(why) => ("retire", why.into()),
             Self::Yank(why) => ("yank", why.into()),
-            Self::RollBack { package, reason, operator, allow_overlap } => {
+            Self::RollBack { package, whose, reason, operator, allow_overlap } => {
                 let step = Step { reason: Some(reason), operator_id: operator, allow_overlap, ..Step::default() };
-                return roll_back(&package, &step, connection, json);
+                return roll_back(&package, &whose, &step, connection, json);
             }
         };
-        take(connection, &version, verb, &step, json)
+        take(connection, &which, verb, &step, json)
     }
 }
 
 /// Lets bindings use a version.
 pub(super) fn activate(
-    version: &PackageVersion,
+    which: &Which,
     reason: Option<String>,
     allow_overlap: bool,
     connection: &Connection,
     json: bool,
 ) -> anyhow::Result<Ended> {
-    take(connection, version, "activate", &Step { reason, allow_overlap, ..Step::default() }, json)
+    take(connection, which, "activate", &Step { reason, allow_overlap, ..Step::default() }, json)
 }
 
 fn check(step: &Step) -> Result<(), Usage> {
@@ -135,13 +137,14 @@ fn check(step: &Step) -> Result<(), Usage> {
 
 fn take(
     connection: &Connection,
-    version: &PackageVersion,
+    Which { version, whose }: &Which,
     verb: &str,
     step: &Step,
     json: bool,
 ) -> anyhow::Result<Ended> {
     check(step)?;
-    let reply = connection.post(version.path(verb), serde_json::to_vec(step)?).send()?;
+    let reply =
+        connection.post(version.path(verb), serde_json::to_vec(step)?).query("tenant", whose.tenant.as_ref()).send()?;
     if json {
         output::line(reply.text()?)?;
         return Ok(Ended::Fine);
@@ -182,13 +185,15 @@ struct Shown {
 
 fn roll_back(
     package: &assize_registry::PackageName,
+    whose: &Whose,
     step: &Step,
     connection: &Connection,
     json: bool,
 ) -> anyhow::Result<Ended> {
     check(step)?;
     // A package's name is two segments of an address.
-    let reply = connection.post(format!("/v1/plugins/{package}/roll-back"), serde_json::to_vec(step)?).send()?;
+    let call = connection.post(format!("/v1/plugins/{package}/roll-back"), serde_json::to_vec(step)?);
+    let reply = call.query("tenant", whose.tenant.as_ref()).send()?;
     if json {
         output::line(reply.text()?)?;
     } else {
@@ -200,9 +205,9 @@ fn roll_back(
 }
 
 /// Where a version stands, and who signed it.
-pub(super) fn show(version: &PackageVersion, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
+pub(super) fn show(Which { version, whose }: &Which, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
     let path = version.path("");
-    let reply = connection.get(path.trim_end_matches('/')).send()?;
+    let reply = connection.get(path.trim_end_matches('/')).query("tenant", whose.tenant.as_ref()).send()?;
     if json {
         output::line(reply.text()?)?;
         return Ok(Ended::Fine);

@@ -24,10 +24,7 @@ pub(crate) async fn readyz(State(app): State<SharedApp>) -> Result<Json<Value>, 
     // Through the sequencer, as a decision would go: what it can't write, it says.
     app.store.probe().await.map_err(Problem::busy)?;
     let head = app.store.head().await?;
-    let missing: Vec<String> = {
-        let world = app.world.load();
-        world.active().into_iter().filter(|digest| world.plugin(*digest).is_none()).map(|d| d.to_string()).collect()
-    };
+    let missing: Vec<String> = app.world.load().missing().iter().map(ToString::to_string).collect();
     if !missing.is_empty() {
         return Err(Problem::busy(format!("active components aren't loaded: {}", missing.join(", "))));
     }

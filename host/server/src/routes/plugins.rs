@@ -12,11 +12,12 @@ use semver::Version;
 use serde_json::{Value, json};
 
 use crate::app::SharedApp;
-use crate::door::{self, parsed};
+use crate::door::{self, Parameters, parsed};
 use crate::identity::{Caller, Role};
 use crate::problem::Problem;
 use crate::publish::{self, Publication};
 use crate::signing;
+use crate::whose::{Named, Whose};
 use assize_rehearing::Published;
 
 pub(super) fn shown(published: &Published) -> Value {
@@ -81,7 +82,7 @@ fn signature(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 
 /// Adds a signature to a published version: the body is the signed note of `assize plugin sign`.
 #[utoipa::path(post, path = "/v1/plugins/{namespace}/{name}/{version}/signatures", tag = "plugins",
-    params(("namespace" = String, Path), ("name" = String, Path), ("version" = String, Path)),
+    params(("namespace" = String, Path), ("name" = String, Path), ("version" = String, Path), Whose),
     request_body(content = String, content_type = "text/plain", description = "The signed note"),
     responses((status = 200, description = "Kept, or kept before"), (status = 404, body = Problem),
         (status = 422, description = "It doesn't hold", body = Problem)))]
@@ -89,37 +90,36 @@ pub(crate) async fn sign(
     State(app): State<SharedApp>,
     caller: Caller,
     Path((namespace, name, number)): Path<(String, String, String)>,
+    Parameters(whose): Parameters<Whose>,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     caller.must_be(&[Role::Dev])?;
     let bytes: Bytes = door::read(body, app.config.max_body).await?;
     let note = String::from_utf8(bytes.into()).map_err(|_| Problem::bad_request("a signed note is UTF-8"))?;
-    let name = format!("{namespace}/{name}");
+    let (package, version) = (format!("{namespace}/{name}"), version(&number)?);
+    let named = Named { package: &package, version: Some(&version), tenant: whose.tenant.as_deref() };
     let world = app.world.load_full();
-    let found = world.version(&name, &version(&number)?, caller.sees());
-    let found = found.ok_or_else(|| Problem::not_found(format!("plugin {name} {number}")))?;
-    if found.tenant.is_none() {
-        caller.must_be_host()?;
-    }
+    let found = named.find_to_change(&world, &caller)?;
     Ok(Json(shown(&publish::sign(&app, &caller, found, note).await?)))
 }
 
 /// The publishers' signatures of a version, as they were brought: each a signed note over name, version and digest.
 #[utoipa::path(get, path = "/v1/plugins/{namespace}/{name}/{version}/signatures", tag = "plugins",
-    params(("namespace" = String, Path), ("name" = String, Path), ("version" = String, Path)),
+    params(("namespace" = String, Path), ("name" = String, Path), ("version" = String, Path), Whose),
     responses((status = 200, description = "In the order in which they came"), (status = 404, body = Problem)))]
 pub(crate) async fn signatures(
     State(app): State<SharedApp>,
     caller: Caller,
     Path((namespace, name, number)): Path<(String, String, String)>,
+    Parameters(whose): Parameters<Whose>,
 ) -> Result<Json<Value>, Problem> {
-    let name = format!("{namespace}/{name}");
+    let (package, version) = (format!("{namespace}/{name}"), version(&number)?);
+    let named = Named { package: &package, version: Some(&version), tenant: whose.tenant.as_deref() };
     let world = app.world.load_full();
-    let found = world.version(&name, &version(&number)?, caller.sees());
-    let found = found.ok_or_else(|| Problem::not_found(format!("plugin {name} {number}")))?;
+    let found = named.find(&world, &caller)?;
     let number = found.manifest.version.to_string();
     let mut rows = app.store.signatures().await?;
-    rows.retain(|row| row.tenant == found.tenant && row.package == name && row.version == number);
+    rows.retain(|row| row.tenant == found.tenant && row.package == package && row.version == number);
     let signatures: Vec<Value> = rows.iter().map(|row| json!({ "key": row.key, "note": row.note })).collect();
     Ok(Json(json!({ "digest": found.digest, "signatures": signatures })))
 }
@@ -156,19 +156,17 @@ pub(super) fn version(text: &str) -> Result<Version, Problem> {
 
 /// One version with its manifest.
 #[utoipa::path(get, path = "/v1/plugins/{namespace}/{name}/{version}", tag = "plugins",
-    params(("namespace" = String, Path), ("name" = String, Path), ("version" = String, Path)),
+    params(("namespace" = String, Path), ("name" = String, Path), ("version" = String, Path), Whose),
     responses((status = 200, description = "The version"), (status = 404, body = Problem)))]
 pub(crate) async fn show(
     State(app): State<SharedApp>,
     caller: Caller,
     Path((namespace, name, number)): Path<(String, String, String)>,
+    Parameters(whose): Parameters<Whose>,
 ) -> Result<Json<Value>, Problem> {
-    let name = format!("{namespace}/{name}");
-    let world = app.world.load();
-    match world.version(&name, &version(&number)?, caller.sees()) {
-        Some(published) => Ok(Json(whole(published))),
-        None => Err(Problem::not_found(format!("plugin {name} {number}"))),
-    }
+    let (package, version) = (format!("{namespace}/{name}"), version(&number)?);
+    let named = Named { package: &package, version: Some(&version), tenant: whose.tenant.as_deref() };
+    Ok(Json(whole(named.find(&app.world.load(), &caller)?)))
 }
 
 /// One version by its digest.

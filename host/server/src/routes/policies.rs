@@ -122,24 +122,63 @@ pub(super) fn may_change(app: &App, caller: &Caller, scope: &Scope) -> Result<()
     }
 }
 
-/// Checks a policy and puts it in force.
+/// Sets a policy, whichever stood before.
 pub(crate) async fn set(app: &App, caller: &Caller, scope: Scope, policy: Policy) -> Result<PolicyView, Problem> {
-    let changing = app.changing.lock().await;
-    let world = app.world.load_full();
-    check_admission(&world, caller, &scope, &policy)?;
-    check(&world, &scope, &policy, |_| true).await?;
-    let enacted = Enacted { policy, details: Vec::new(), confidential: Vec::new() };
-    enact(app, caller, scope, &world, enacted, &changing).await
+    let propose = |world: &World| {
+        check_admission(world, caller, &scope, &policy)?;
+        let policy = policy.clone();
+        Ok(Proposed { policy, only: None, details: Vec::new(), confidential: Vec::new() })
+    };
+    change(app, caller, &scope, propose).await
 }
 
-/// Checks a policy as such, and those of its bindings that are `new` against what is there to run.
-pub(super) async fn check(
-    world: &World,
+/// A policy that somebody wants in force.
+pub(super) struct Proposed {
+    pub(super) policy: Policy,
+    /// The one binding that is new in it; all are, where left out.
+    pub(super) only: Option<String>,
+    /// What its entry says.
+    pub(super) details: Vec<(&'static str, String)>,
+    /// What its entry commits to.
+    pub(super) confidential: Vec<(&'static str, String)>,
+}
+
+/// How often a policy is checked beside other changes, before these wait for it.
+const BESIDE: u8 = 3;
+
+/// Checks what is proposed and puts it in force, as the next version after the one that stands.
+///
+/// Plugins are asked whether they take their settings, by their own code, which takes as long as its fuel lasts: other changes
+/// don't wait for that. Where one of them came between, it is proposed and checked anew.
+pub(super) async fn change(
+    app: &App,
+    caller: &Caller,
     scope: &Scope,
-    policy: &Policy,
-    new: impl Fn(&Binding) -> bool,
-) -> Result<(), Problem> {
+    propose: impl Fn(&World) -> Result<Proposed, Problem>,
+) -> Result<PolicyView, Problem> {
+    let mut tries = 0;
+    loop {
+        let held = if tries < BESIDE { None } else { Some(app.changing.lock().await) };
+        let world = app.world.load_full();
+        let proposed = propose(&world)?;
+        check(&world, scope, &proposed).await?;
+        let changing = match held {
+            Some(held) => held,
+            None => app.changing.lock().await,
+        };
+        let newest = app.world.load_full();
+        if newest.has_policies_of(&world) && newest.has_packages_of(&world) {
+            return enact(app, caller, scope.clone(), &newest, proposed, &changing).await;
+        }
+        tries += 1;
+    }
+}
+
+/// Checks a policy as such, and those of its bindings that are new against what is there to run.
+async fn check(world: &World, scope: &Scope, proposed: &Proposed) -> Result<(), Problem> {
+    let Proposed { policy, only, .. } = proposed;
     policy.check().map_err(|error| Problem::invalid("policy", error))?;
+    let new = |binding: &Binding| only.as_ref().is_none_or(|name| binding.name == *name);
     for (index, binding) in policy.bindings.iter().enumerate().filter(|(_, binding)| new(binding)) {
         check_binding(world, scope, index, binding, policy).await?;
         check_candidate(world, scope, index, binding, policy)?;
@@ -165,23 +204,16 @@ fn check_admission(world: &World, caller: &Caller, scope: &Scope, policy: &Polic
     Ok(())
 }
 
-/// A policy that is checked, and what its entry says beside it.
-pub(super) struct Enacted {
-    pub(super) policy: Policy,
-    pub(super) details: Vec<(&'static str, String)>,
-    pub(super) confidential: Vec<(&'static str, String)>,
-}
-
 /// Puts a policy in force, as the next version after the one in `world`. Needs the order of changes for itself.
-pub(super) async fn enact(
+async fn enact(
     app: &App,
     caller: &Caller,
     scope: Scope,
     world: &World,
-    enacted: Enacted,
+    proposed: Proposed,
     _changing: &MutexGuard<'_, ()>,
 ) -> Result<PolicyView, Problem> {
-    let Enacted { policy, details, confidential } = enacted;
+    let Proposed { policy, details, confidential, .. } = proposed;
     let bytes = serde_json::to_vec(&policy).map_err(Problem::internal)?;
     let (hash, at) = (Digest::of(&bytes), Timestamp::now());
     let version = world.policy(&scope).map_or(1, |newest| newest.version + 1);
@@ -308,7 +340,7 @@ async fn check_settings(
     let which = format!("{} {}", manifest.name, manifest.version);
     let schema = SettingsSchema::compile(&manifest.settings_schema).map_err(|error| format!("{which}: {error}"))?;
     schema.validate(value).map_err(|error| format!("{which} refuses them: {error}"))?;
-    let plugin = world.plugin(published.digest).ok_or_else(|| format!("{which} isn't loaded"))?;
+    let plugin = world.plugin(published.digest).ok_or_else(|| format!("{which} isn't loaded here yet: try again"))?;
     let limits = Limits { fuel: manifest.limits.fuel, memory_bytes: manifest.limits.memory_bytes, ..Limits::default() };
     let call = plugin.validate_settings(settings, &limits).await;
     call.result.map_err(|error| format!("{which} refuses them: {error}"))

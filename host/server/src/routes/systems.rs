@@ -62,7 +62,7 @@ pub(crate) async fn create(
     body: StrictJson<Registration>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.must_be(&[Role::Dev])?;
-    let _changing = app.changing.lock().await;
+    let _changing = app.systems.changing.lock().await;
     let system = System::registered(body.value, caller.tenant(), Timestamp::now())?;
     if app.systems.get(caller.tenant(), &system.id).is_some() {
         return Err(
@@ -105,7 +105,7 @@ pub(crate) async fn change(
     body: StrictJson<Registration>,
 ) -> Result<Json<Value>, Problem> {
     caller.must_be(&[Role::Dev])?;
-    let _changing = app.changing.lock().await;
+    let _changing = app.systems.changing.lock().await;
     let before = found(&app, &caller, &id)?;
     if body.value.id != id {
         return Err(Problem::invalid("id", format!("{:?} isn't the id in the address, {id:?}", body.value.id)));
@@ -152,6 +152,16 @@ async fn stored(app: &SharedApp, caller: &Caller, id: &str) -> Result<Registered
     Ok(Registered::read(row.ok_or_else(|| Problem::not_found(format!("system {id:?}")))?)?)
 }
 
+/// Puts the stop of a system in force.
+fn halted(app: &App, before: &Arc<Registered>) -> Result<Arc<Registered>, Problem> {
+    if before.stopped {
+        // In force already, and perhaps not on record yet. Recording it again does no harm.
+        return Ok(Arc::clone(before));
+    }
+    let stopped = before.system.stop(Timestamp::now());
+    Ok(app.systems.put(Registered::new(stopped, before.version + 1).map_err(Problem::internal)?))
+}
+
 /// Stops a system: every case of its is blocked from here on, after a restart too.
 #[utoipa::path(put, path = "/v1/systems/{id}/emergency-stop", tag = "systems", params(("id" = String, Path)),
     request_body = Intervention,
@@ -170,17 +180,14 @@ pub(crate) async fn stop(
     }
     // A stop must not wait for a long reason.
     intervention.check(1)?;
-    let _changing = app.changing.lock().await;
+    // In force before anything is waited for, then on record: should recording fail, the system stays stopped.
+    halted(&app, &found(&app, &caller, &id)?)?;
+    let _changing = app.systems.changing.lock().await;
+    // Once more: a change that was being recorded may have come into force since.
     let mut before = found(&app, &caller, &id)?;
     let stopped = loop {
-        let (system, version) = if before.stopped {
-            // In force already, and perhaps not on record yet: see below. Recording it again does no harm.
-            (before.system.clone(), before.version)
-        } else {
-            (before.system.stop(Timestamp::now()), before.version + 1)
-        };
-        // In force first, on record next: should recording fail, the system stays stopped.
-        let stopped = app.systems.put(Registered::new(system, version).map_err(Problem::internal)?);
+        let stopped = halted(&app, &before)?;
+        let version = stopped.version;
         let event = SystemEvent::EmergencyStop;
         match record(&app, &caller, &stopped.system, version, event, &intervention.confidential()).await {
             Ok(()) => break stopped,
@@ -216,7 +223,7 @@ pub(crate) async fn resume(
     let intervention = body.value;
     // PQS-13.
     intervention.check(10)?;
-    let _changing = app.changing.lock().await;
+    let _changing = app.systems.changing.lock().await;
     let before = found(&app, &caller, &id)?;
     let Some(system) = before.system.resume(Timestamp::now()) else {
         return Err(Problem::conflict(format!("system {id:?} isn't in emergency stop")));

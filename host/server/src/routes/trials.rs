@@ -2,12 +2,13 @@
 
 use assize_kernel::{NoTrial, Policy};
 use assize_ledger::Timestamp;
+use assize_rehearing::World;
 use assize_rehearing::trials::{MOST_DECISIONS, Trials, trials};
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Deserialize;
 
-use super::policies::{self, Enacted, PolicyView};
+use super::policies::{self, PolicyView, Proposed};
 use crate::app::{App, SharedApp};
 use crate::door::{Parameters, StrictJson, parsed};
 use crate::identity::{Caller, Role};
@@ -115,25 +116,27 @@ async fn end(
     if ending.operator_id.as_deref().is_some_and(|operator| operator.trim().is_empty()) {
         return Err(Problem::invalid("operator_id", "name the person who answers for this, or leave it out"));
     }
-    let changing = app.changing.lock().await;
-    let world = app.world.load_full();
-    let ruling = world.policy(&scope).ok_or_else(|| Problem::not_found(format!("policy for {text}")))?;
-    if let Some(version) = ending.version.filter(|version| *version != ruling.version) {
-        let detail = format!(
-            "the policy is at version {}, not at {version}: look at its trials again before you change it",
-            ruling.version
-        );
-        return Err(Problem::conflict(detail).at("version"));
-    }
-    let policy = (verb.next)(&ruling.policy, &binding).map_err(|error| match error {
-        NoTrial::Unknown(name) => Problem::not_found(format!("binding {name:?} in the policy of {text}")).at("binding"),
-        error @ NoTrial::Live(_) => Problem::conflict(error).at("binding"),
-    })?;
-    // What comes into force anew is checked as in any change. What stood before stands: a way back must not wait for a
-    // version elsewhere in the policy that has been withdrawn since.
-    policies::check(&world, &scope, &policy, |bound| bound.name == binding).await?;
-    let mut confidential = vec![("reason", ending.reason)];
-    confidential.extend(ending.operator_id.map(|operator| ("operator_id", operator)));
-    let enacted = Enacted { policy, details: vec![(verb.details, binding)], confidential };
-    policies::enact(app, caller, scope, &world, enacted, &changing).await.map(Json)
+    let propose = |world: &World| {
+        let ruling = world.policy(&scope).ok_or_else(|| Problem::not_found(format!("policy for {text}")))?;
+        if let Some(version) = ending.version.filter(|version| *version != ruling.version) {
+            let detail = format!(
+                "the policy is at version {}, not at {version}: look at its trials again before you change it",
+                ruling.version
+            );
+            return Err(Problem::conflict(detail).at("version"));
+        }
+        let policy = (verb.next)(&ruling.policy, &binding).map_err(|error| match error {
+            NoTrial::Unknown(name) => {
+                Problem::not_found(format!("binding {name:?} in the policy of {text}")).at("binding")
+            }
+            error @ NoTrial::Live(_) => Problem::conflict(error).at("binding"),
+        })?;
+        let mut confidential = vec![("reason", ending.reason.clone())];
+        confidential.extend(ending.operator_id.clone().map(|operator| ("operator_id", operator)));
+        // What comes into force anew is checked as in any change. What stood before stands: a way back must not wait for a
+        // version elsewhere in the policy that has been withdrawn since.
+        let (only, details) = (Some(binding.clone()), vec![(verb.details, binding.clone())]);
+        Ok(Proposed { policy, only, details, confidential })
+    };
+    policies::change(app, caller, &scope, propose).await.map(Json)
 }
