@@ -65,7 +65,7 @@ fn ledger(c: &mut Criterion) {
             bench.iter(|| {
                 let mut verifier = Verifier::new(Start::Genesis, None);
                 for batch in log.chunks(8_192) {
-                    verifier.batch(batch, |_, _: &EntryRef<'_>, _| {}, |_, _, _| {});
+                    verifier.batch(batch, None, |_, _: &EntryRef<'_>, _| {}, |_, _, _| {});
                 }
                 let report = verifier.finish();
                 assert!(report.is_sound());

@@ -4,7 +4,9 @@
 mod common;
 
 use assize_ledger::tree::leaf_hash;
-use assize_ledger::{Digest, Draft, EntryKind, Frontier, Head, Report, Start, StoredEntry, Timestamp, Verifier};
+use assize_ledger::{
+    Digest, Draft, EntryKind, EntryRef, Frontier, Head, Report, Start, StoredEntry, Timestamp, Verifier,
+};
 use proptest::prelude::*;
 
 #[derive(Clone)]
@@ -54,8 +56,10 @@ fn verify(rows: &[Stored], batch: usize) -> Report {
 
 fn verify_from(start: Start, rows: &[Stored], batch: usize) -> Report {
     let mut verifier = Verifier::new(start, None);
+    let mut following = rows.chunks(batch).skip(1);
     for batch in rows.chunks(batch) {
-        verifier.batch(batch, |_, _, _| {}, |_, _, _| {});
+        let next = following.next().and_then(|rows| EntryRef::decode(&rows[0].bytes).ok());
+        verifier.batch(batch, next.map(|entry| entry.previous), |_, _, _| {}, |_, _, _| {});
     }
     verifier.finish()
 }
@@ -87,16 +91,21 @@ fn a_range_starts_from_the_hash_before_it() {
 
 #[test]
 fn the_fault_stays_with_the_record_that_was_altered() {
-    let (mut rows, _) = log(600);
-    rows[300].bytes[60] ^= 1;
-    let report = verify(&rows, 100);
-    assert!(report.faults.first.iter().all(|fault| fault.record == "entry 300"), "{:?}", report.faults);
+    // In the middle of a batch, at its beginning and at its end.
+    for at in [350, 300, 399] {
+        let named = format!("entry {at}");
+        let (mut rows, _) = log(600);
+        rows[at].bytes[60] ^= 1;
+        let report = verify(&rows, 100);
+        assert!(report.faults.count > 0);
+        assert!(report.faults.first.iter().all(|fault| fault.record == named), "{:?}", report.faults);
 
-    let (mut rows, _) = log(600);
-    rows[300].hash[5] ^= 1;
-    let report = verify(&rows, 100);
-    assert_eq!(report.faults.count, 1, "{:?}", report.faults);
-    assert_eq!((report.faults.first[0].record.as_str(), report.faults.first[0].field.as_str()), ("entry 300", "hash"));
+        let (mut rows, _) = log(600);
+        rows[at].hash[5] ^= 1;
+        let report = verify(&rows, 100);
+        assert_eq!(report.faults.count, 1, "{:?}", report.faults);
+        assert_eq!((&report.faults.first[0].record, report.faults.first[0].field.as_str()), (&named, "hash"));
+    }
 }
 
 #[test]

@@ -309,7 +309,10 @@ fn check_checkpoint(shared: &Shared, link: &Link, stored: &[Cell], root: Option<
             if let Some(root) = root {
                 report.faults.compare((None, &name), "root", &checkpoint.root, &root);
             }
-            report.checkpointed = report.checkpointed.max(Some(link.size));
+            // One that says something else covers nothing.
+            if checkpoint.size == link.size && root == Some(checkpoint.root) {
+                report.checkpointed = report.checkpointed.max(Some(link.size));
+            }
         }
         Err(error) => report.faults.push(Fault::new(None, name, "note", error, "a checkpoint that this log signed")),
     }
@@ -323,6 +326,7 @@ fn check_batch(mut verifier: Verifier, batch: Batch, shared: &Shared) -> (Verifi
     let mut tiles = Vec::new();
     verifier.batch(
         &batch.rows,
+        batch.after,
         |row, entry, faults| check::row(row, entry, &shared.seen, faults),
         |link, root, report| {
             tiles.extend(link.tiles.iter().cloned());

@@ -251,7 +251,7 @@ async fn verify(reader: &Reader, figures: &mut Figures) -> anyhow::Result<()> {
     for batch in rows.chunks(8_192) {
         let check = |_: &Entry, _: &EntryRef<'_>, _: &mut Faults| {};
         let linked = |_: &Link, _: &dyn Fn() -> Option<Digest>, _: &mut Report| {};
-        verifier.batch(batch, check, linked);
+        verifier.batch(batch, None, check, linked);
     }
     let report = verifier.finish();
     let rate = report.entries as f64 / started.elapsed().as_secs_f64();

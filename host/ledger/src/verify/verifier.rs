@@ -124,10 +124,13 @@ impl Verifier {
     }
 
     /// Checks rows that follow those of the last batch. `check` is called for each row that can be read, on any thread,
-    /// to compare what else the store knows of it. `linked` is called for each row in order, with the root so far.
+    /// to compare what else the store knows of it. `linked` is called for each row in order, with the root so far. `after` is what
+    /// the entry behind the last row names as the one before it, where there is one that can be read: it tells whether that row's
+    /// bytes or its hash were altered.
     pub fn batch<R: StoredEntry>(
         &mut self,
         rows: &[R],
+        after: Option<Digest>,
         check: impl Fn(&R, &EntryRef<'_>, &mut Faults) + Sync,
         mut linked: impl FnMut(&Link, &dyn Fn() -> Option<Digest>, &mut Report),
     ) {
@@ -151,7 +154,7 @@ impl Verifier {
             rows.iter().zip(reads).for_each(|(row, read)| link(row, read));
         });
         if let Some((row, mut read)) = waiting {
-            self.linked(row, &mut read, None, &mut linked);
+            self.linked(row, &mut read, after, &mut linked);
         }
     }
 

@@ -1,10 +1,10 @@
 //! Reading rows as they are, whatever has become of them.
 
-use assize_ledger::{Fault, Faults};
+use assize_ledger::{Digest, EntryRef, Fault, Faults};
 use sqlx::AssertSqlSafe;
 
 use crate::check::{DECISION, EFFECT, ENTRY, Row, SEALED, SUBJECT};
-use crate::db::{self, int, query};
+use crate::db::{self, int, query, query_scalar};
 use crate::read::Reader;
 use crate::record::Cell;
 
@@ -22,6 +22,8 @@ pub(super) struct Batch {
     pub(super) faults: Faults,
     /// Where the next batch begins.
     pub(super) next: u64,
+    /// What the entry there names as the one before it.
+    pub(super) after: Option<Digest>,
 }
 
 impl Reader {
@@ -71,7 +73,15 @@ impl Reader {
             checkpoints = self.rows_of("checkpoints", &["size", "note"], sizes(), &mut faults).await;
         }
         let empty = rows.is_empty() && faults.is_empty();
-        (!empty).then_some(Batch { rows, heads, checkpoints, faults, next })
+        let after = if empty { None } else { self.previous_of(next).await };
+        (!empty).then_some(Batch { rows, heads, checkpoints, faults, next, after })
+    }
+
+    /// What an entry names as the one before it, if it is there and can be read: its own batch tells if it can't.
+    async fn previous_of(&self, seq: u64) -> Option<Digest> {
+        let read = query_scalar::<Vec<u8>>("SELECT bytes FROM entries WHERE seq = ?").bind(int(seq));
+        let bytes = read.fetch_optional(&self.pool).await.ok()??;
+        EntryRef::decode(&bytes).ok().map(|entry| entry.previous)
     }
 
     /// Entries by place, not by range: a place far off costs no more than one nearby.
