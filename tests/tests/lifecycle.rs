@@ -291,6 +291,26 @@ fn nobody_goes_back_to_what_is_no_substitute() {
     assert_eq!(state(&tenant, "1.4.1"), "active");
 }
 
+/// What is bundled was published by the host, which made the first key, too, and is nobody's second pair of eyes.
+#[test]
+fn what_is_bundled_can_be_approved() {
+    let server = Server::bundled();
+    let host = server.admin();
+    let mut asked = host.get("/v1/policies/global").expect(200)["policy"].clone();
+    asked["admission"] = json!({ "approval": true });
+    host.set_policy("global", &asked);
+    let colleague = host.post("/v1/keys", &json!({ "role": "dev", "host": true, "label": "test" })).expect(201);
+    let colleague = host.with_key(colleague["key"].as_str());
+    let address = "/v1/plugins/assize/technical/1.0.0";
+    let digest = host.get(address).expect(200)["digest"].as_str().unwrap().to_owned();
+    host.post(&format!("{address}/deactivate"), &json!({})).expect(200);
+    host.post(&format!("{address}/activate"), &json!({})).problem_naming(409, &["four eyes"]);
+    colleague.post(&format!("{address}/submit"), &json!({})).expect(200);
+    colleague.post(&format!("{address}/approve"), &approval(&digest)).problem_naming(409, &["submitted"]);
+    host.post(&format!("{address}/approve"), &approval(&digest)).expect(200);
+    host.post(&format!("{address}/activate"), &json!({})).expect(200);
+}
+
 #[test]
 fn nobody_goes_back_to_what_four_eyes_never_saw_where_they_are_asked_for() {
     let server = SERVER.get();

@@ -2,7 +2,7 @@
 //! hang up; and clients that never finish what they began, when the host ends.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
@@ -101,6 +101,50 @@ fn what_was_recorded_is_in_force_though_its_caller_hung_up() {
     }
     // Nor has the host lost count of the steps.
     tenant.publish_and_activate(&law("2.0.0", ""));
+}
+
+/// The head of a request may come minutes before its body: what counts is whether the key holds then.
+#[test]
+fn a_key_that_is_revoked_while_its_request_comes_in_does_nothing_more() {
+    let server = Server::with_guests();
+    let tenant = server.tenant();
+    tenant.register("bot");
+    let stolen = tenant.role("admin");
+    let id = stolen.get("/v1/me").expect(200)["key_id"].as_str().unwrap().to_owned();
+    let reason = json!({ "reason": "it can't wait", "operator_id": "ana" });
+    let requests = [
+        ("POST", "/v1/keys", json!({ "role": "admin", "label": "for later" })),
+        ("PUT", "/v1/policies/tenant", policy(&[])),
+        ("PUT", "/v1/systems/bot/emergency-stop", reason),
+        ("POST", "/v1/decisions", json!({ "environment": "production", "kind": "prompt", "payload": {} })),
+    ];
+    let address = server.base().strip_prefix("http://").unwrap();
+    let under_way: Vec<_> = requests
+        .iter()
+        .map(|(method, path, body)| {
+            let (body, mut stream) = (body.to_string(), TcpStream::connect(address).unwrap());
+            let head = format!(
+                "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\nconnection: close\r\n\
+                 content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+                stolen.key(),
+                body.len()
+            );
+            stream.write_all(head.as_bytes()).unwrap();
+            (stream, body)
+        })
+        .collect();
+    // Until they wait for their bodies.
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(tenant.delete(&format!("/v1/keys/{id}")).status, 204);
+    let before = tenant.entries();
+    for (mut stream, body) in under_way {
+        stream.write_all(body.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("revoked"), "{answer}");
+    }
+    assert_eq!(tenant.entries(), before);
+    assert_eq!(tenant.get("/v1/systems/bot").expect(200)["operational_status"], "active");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! the rows that there were then: our time decides which rows, the law's time (a manifest's effective period) which of
 //! a snapshot's candidates applies.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use assize_kernel::{Admission, Candidate, Layer, Policy, Snapshot, SnapshotError};
@@ -274,14 +274,16 @@ impl World {
         active
     }
 
-    /// Whether both have the same policies, in every scope.
-    pub fn has_policies_of(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.policies, &other.policies)
+    /// Which versions of policies hold in some scopes, by tenant and name: the same versions say the same.
+    pub fn rulings(&self, concerned: impl Fn(&Scope) -> bool) -> BTreeMap<(Option<String>, String), u64> {
+        let concerned = self.policies.iter().filter(|(scope, _)| concerned(scope));
+        concerned.map(|(scope, ruling)| ((scope.tenant().map(str::to_owned), scope.name()), ruling.version)).collect()
     }
 
-    /// Whether both have the same versions, and these stand at the same places in their lives.
-    pub fn has_packages_of(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.packages, &other.packages)
+    /// Where the versions of a package stand that a tenant may see: the same steps and signatures have led to the same place.
+    pub fn standing(&self, name: &str, tenant: Option<&str>) -> Vec<(Digest, Option<String>, u64, usize)> {
+        let versions = self.versions(name, tenant).into_iter();
+        versions.map(|one| (one.digest, one.tenant.clone(), one.steps, one.signed_by.len())).collect()
     }
 
     /// With everything that another world has loaded.
@@ -440,5 +442,61 @@ pub fn candidate(published: &Published) -> Candidate {
         limits: manifest.limits,
         may: manifest.may.clone(),
         signed_by: published.signer(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A world with these versions of a package, all active.
+    fn active(versions: &[&str]) -> World {
+        let mut world = World::default();
+        for version in versions {
+            let manifest = format!(
+                "[package]\nname = \"acme/law\"\nversion = \"{version}\"\ncontract = \"1.0.0\"\nkind = \"compliance-rule\"\n\
+                 title = \"Law\"\ndescription = \"A law.\"\nauthors = [\"Acme\"]\nlicense = \"Apache-2.0\"\n"
+            );
+            let manifest = Manifest::parse(&manifest).unwrap();
+            let digest = digest(version);
+            world = world.with_package(Published::new(manifest, digest, None, Timestamp::default()));
+            world = world.with_step("acme/law", version, None, ActivationEvent::Activated, digest);
+        }
+        world
+    }
+
+    fn digest(version: &str) -> Digest {
+        Digest::of(version.as_bytes())
+    }
+
+    #[test]
+    fn what_is_newly_active_is_held_back_and_what_is_known_to_be_missing_is_not() {
+        // At the start one couldn't be loaded.
+        let before = active(&["1.0.0"]);
+        assert_eq!((before.missing(), before.held_back()), (vec![digest("1.0.0")], vec![]));
+        let next = active(&["1.0.0", "1.1.0"]).after(&before);
+        assert_eq!((next.missing(), next.held_back()), (vec![digest("1.0.0")], vec![digest("1.1.0")]));
+        // Still, when something else changes.
+        let again = active(&["1.0.0", "1.1.0"]).after(&next);
+        assert_eq!((again.missing(), again.held_back()), (vec![digest("1.0.0")], vec![digest("1.1.0")]));
+        // It can't be loaded either.
+        let given_up = again.without(digest("1.1.0"));
+        assert_eq!((given_up.missing().len(), given_up.held_back()), (2, vec![]));
+        assert_eq!(active(&["1.0.0", "1.1.0"]).after(&given_up).held_back(), vec![]);
+        // Withdrawn, and so awaited no more.
+        assert_eq!(active(&["1.0.0"]).after(&next).held_back(), vec![]);
+    }
+
+    #[test]
+    fn a_version_that_is_held_back_is_no_candidate() {
+        let layer = Layer { scope: "global".to_owned(), version: 1, hash: Digest::ZERO };
+        let name: PackageName = "acme/law".parse().unwrap();
+        let world = active(&["1.0.0", "1.1.0"]);
+        let versions = |world: &World| {
+            let found = world.candidates(&layer, &name, "acme");
+            found.iter().map(|one| one.manifest.version.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(versions(&world), ["1.0.0", "1.1.0"]);
+        assert_eq!(versions(&world.after(&active(&["1.0.0"]))), ["1.0.0"]);
     }
 }

@@ -10,7 +10,7 @@ use assize_store::{ActivationEvent, Change, ChangeDraft};
 use serde_json::json;
 
 use crate::app::App;
-use crate::identity::{Caller, Role};
+use crate::identity::{Caller, HOST, Role};
 use crate::keys::Keys;
 use crate::life::{Step, step};
 use crate::pipeline::details;
@@ -34,11 +34,6 @@ pub enum BootstrapError {
     Key(String),
 }
 
-/// The host itself, for what it does unasked.
-pub(crate) fn host() -> Caller {
-    Caller { key: "host".to_owned(), role: Role::Admin, bound_to: None }
-}
-
 /// Makes sure that there is an admin key. Gives it back if it was made here: it is shown this once.
 pub(crate) async fn admin_key(app: &App) -> Result<Option<String>, BootstrapError> {
     let failed = |error: &dyn std::fmt::Display| BootstrapError::Key(error.to_string());
@@ -58,13 +53,13 @@ pub(crate) async fn admin_key(app: &App) -> Result<Option<String>, BootstrapErro
     let draft = ChangeDraft {
         tenant: None,
         time: Timestamp::now(),
-        details: details([("key", "host")]),
+        details: details([("key", HOST)]),
         confidential: BTreeMap::new(),
         input: None,
         change: Change::Key { id: id.clone(), hash, role: "admin".into(), label: "first admin key".into() },
     };
     app.store.change(draft).await.map_err(|error| failed(&error))?;
-    app.keys.add(hash, Caller { key: id, role: Role::Admin, bound_to: None });
+    app.keys.add(hash, Caller::new(id, Role::Admin, None));
     Ok(made.then_some(key))
 }
 
@@ -85,14 +80,14 @@ pub(crate) async fn bundled(app: &App, directory: &Path) -> Result<usize, Bootst
         let failed =
             |problem: Problem| BootstrapError::Plugin { path: path.clone(), problem: problem.detail().to_owned() };
         let (Publication::New(published) | Publication::Known(published)) =
-            publish(app, &host(), bytes.into(), None).await.map_err(failed)?;
+            publish(app, &Caller::host(), bytes.into(), None).await.map_err(failed)?;
         let manifest = &published.manifest;
         let which = Named { package: manifest.name.as_str(), version: Some(&manifest.version), tenant: None };
         let why = Step { reason: Some("bundled with the host".to_owned()), ..Step::default() };
-        all.push(step(app, &host(), which, ActivationEvent::Activated, why).await.map_err(failed)?);
+        all.push(step(app, &Caller::host(), which, ActivationEvent::Activated, why).await.map_err(failed)?);
     }
     let policy = global_policy(&all).map_err(|error| BootstrapError::Policy(error.to_string()))?;
-    let set = policies::set(app, &host(), Scope::Global, policy).await;
+    let set = policies::set(app, &Caller::host(), Scope::Global, policy).await;
     set.map_err(|problem| BootstrapError::Policy(problem.detail().to_owned()))?;
     Ok(all.len())
 }

@@ -1,6 +1,7 @@
 //! The components of the versions that serve, loaded into the sandbox.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use assize_ledger::Digest;
 use assize_rehearing::World;
@@ -9,7 +10,12 @@ use assize_store::{Store, StoreError};
 
 /// Loads the components of all active versions, side by side: those that are kept compiled as they are, the others from the
 /// store. One that no longer compiles leaves its bindings to their failure policy: the host serves, and says so.
-pub(crate) async fn with_components(mut world: World, store: &Store, sandbox: &Sandbox) -> Result<World, StoreError> {
+pub(crate) async fn with_components(
+    mut world: World,
+    store: &Store,
+    sandbox: &Sandbox,
+    timeout: Duration,
+) -> Result<World, StoreError> {
     let mut waiting = world.active();
     waiting.sort_unstable();
     waiting.dedup();
@@ -20,7 +26,7 @@ pub(crate) async fn with_components(mut world: World, store: &Store, sandbox: &S
             && let Some(digest) = waiting.pop()
         {
             let (store, sandbox) = (store.clone(), sandbox.clone());
-            tasks.spawn(async move { component(digest, &store, &sandbox).await });
+            tasks.spawn(async move { component(digest, &store, &sandbox, timeout).await });
         }
         match tasks.join_next().await {
             None => return Ok(world),
@@ -36,12 +42,17 @@ pub(crate) async fn with_components(mut world: World, store: &Store, sandbox: &S
 }
 
 /// A component of an active version; none, and a line in the log, where it can't be had.
-pub(crate) async fn component(digest: Digest, store: &Store, sandbox: &Sandbox) -> Result<Option<Plugin>, StoreError> {
-    let loading = {
+pub(crate) async fn component(
+    digest: Digest,
+    store: &Store,
+    sandbox: &Sandbox,
+    timeout: Duration,
+) -> Result<Option<Plugin>, StoreError> {
+    let kept = {
         let sandbox = sandbox.clone();
         tokio::task::spawn_blocking(move || sandbox.load_kept(digest)).await
     };
-    let loading = match loading {
+    let loading = match kept {
         // It isn't kept.
         Ok(Ok(None)) => {
             let Some(bytes) = store.component(&digest).await? else {
@@ -52,15 +63,19 @@ pub(crate) async fn component(digest: Digest, store: &Store, sandbox: &Sandbox) 
                 tracing::error!(%digest, "the component of an active version was altered: it isn't loaded");
                 return Ok(None);
             }
-            let sandbox = sandbox.clone();
-            tokio::task::spawn_blocking(move || sandbox.load(&bytes).map(Some)).await
+            sandbox.load_bounded(bytes.into(), timeout).await.map(Some)
         }
-        kept => kept,
+        Ok(kept) => kept,
+        Err(error) => {
+            tracing::error!(%digest, %error, "loading a component failed");
+            return Ok(None);
+        }
     };
     match loading {
-        Ok(Ok(plugin)) => return Ok(plugin),
-        Ok(Err(error)) => tracing::error!(%digest, %error, "an active component can't be loaded"),
-        Err(error) => tracing::error!(%digest, %error, "loading a component failed"),
+        Ok(plugin) => Ok(plugin),
+        Err(error) => {
+            tracing::error!(%digest, %error, "an active component can't be loaded");
+            Ok(None)
+        }
     }
-    Ok(None)
 }

@@ -8,7 +8,7 @@ use assize_rehearing::{Published, State, World};
 use assize_store::{ActivationEvent, KeyRow};
 
 use crate::app::App;
-use crate::identity::Caller;
+use crate::identity::{Caller, HOST};
 use crate::life::{Step, scopes};
 use crate::problem::Problem;
 
@@ -58,14 +58,25 @@ pub(crate) async fn may_approve(app: &App, caller: &Caller, found: &Published, s
     Ok(())
 }
 
+/// Longer chains of keys aren't followed.
+const LONGEST: usize = 32;
+
 /// The key that made this one, the key that made that one, and so on, for as long as what was made is no older than a moment:
-/// each of them could have had itself made a second pair of eyes.
-async fn made_since(app: &App, keys: &[KeyRow], key: &str, moment: Timestamp) -> Result<Vec<String>, Problem> {
-    let (mut makers, mut key) = (Vec::new(), key.to_owned());
+/// each of them could have had itself made a second pair of eyes. The host isn't anybody's.
+async fn made_since(app: &App, keys: &[KeyRow], caller: &str, moment: Timestamp) -> Result<Vec<String>, Problem> {
+    let (mut makers, mut key) = (Vec::new(), caller.to_owned());
     while let Some(row) = keys.iter().find(|row| row.id == key && row.at >= moment)
         && let Some(maker) = who(app, row.seq).await?
         && !makers.contains(&maker)
+        && maker != HOST
     {
+        if makers.len() == LONGEST {
+            let detail = format!(
+                "key {caller} was made by a key that was made by another, and so on more than {LONGEST} times since the version was \
+                 published: a key that was there before approves it"
+            );
+            return Err(Problem::conflict(detail).at("approval"));
+        }
         makers.push(maker.clone());
         key = maker;
     }

@@ -1,5 +1,8 @@
 //! Who calls, and what they may do.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
@@ -40,6 +43,9 @@ impl Role {
 /// Whose cases a host key's are, since every case is somebody's.
 pub(crate) const DEFAULT_TENANT: &str = "default";
 
+/// As which the host itself stands on record for what it does unasked. It is nobody's key.
+pub(crate) const HOST: &str = "host";
+
 /// Who calls.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
@@ -47,9 +53,28 @@ pub(crate) struct Caller {
     pub(crate) role: Role,
     /// None for a key of the host itself.
     pub(crate) bound_to: Option<String>,
+    /// Whether the key was revoked since: a request may be long under way.
+    pub(crate) revoked: Arc<AtomicBool>,
 }
 
 impl Caller {
+    pub(crate) fn new(key: String, role: Role, bound_to: Option<String>) -> Self {
+        Self { key, role, bound_to, revoked: Arc::default() }
+    }
+
+    /// The host itself, for what it does unasked.
+    pub(crate) fn host() -> Self {
+        Self::new(HOST.to_owned(), Role::Admin, None)
+    }
+
+    /// Asked again once the body is there, and before anything is recorded: minutes may pass from a request's head to that.
+    pub(crate) fn must_hold(&self) -> Result<(), Problem> {
+        if self.revoked.load(Ordering::SeqCst) {
+            return Err(Problem::unauthorized("the key was revoked meanwhile"));
+        }
+        Ok(())
+    }
+
     /// The tenant that the caller acts for.
     pub(crate) fn tenant(&self) -> &str {
         self.bound_to.as_deref().unwrap_or(DEFAULT_TENANT)
@@ -66,6 +91,7 @@ impl Caller {
     }
 
     pub(crate) fn must_be(&self, roles: &[Role]) -> Result<(), Problem> {
+        self.must_hold()?;
         if self.role == Role::Admin || roles.contains(&self.role) {
             return Ok(());
         }

@@ -1,7 +1,8 @@
 //! API keys in memory: only their hashes, and how often each calls.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
+use std::sync::atomic::Ordering;
 
 use assize_ledger::Digest;
 use assize_store::{KeyRow, StoreError};
@@ -15,12 +16,18 @@ use crate::problem::Problem;
 
 /// All keys that aren't revoked.
 pub(crate) struct Keys {
-    /// Held from before a change of the keys is recorded, or the rows are read, until it is in force. Of their own: a revocation
-    /// doesn't wait for what else changes.
+    /// Held from before a key is recorded, or the rows are read, until what they say is held here. A revocation doesn't wait for it.
     pub(crate) changing: Mutex<()>,
-    by_hash: RwLock<HashMap<Digest, Caller>>,
+    held: RwLock<Held>,
     app_limit: Option<(u32, DefaultKeyedRateLimiter<String>)>,
     clock: DefaultClock,
+}
+
+#[derive(Default)]
+struct Held {
+    by_hash: HashMap<Digest, Caller>,
+    /// Those that were revoked here: rows that were read before, or whose revocation couldn't be recorded, don't bring them back.
+    revoked: HashSet<String>,
 }
 
 impl Keys {
@@ -28,43 +35,57 @@ impl Keys {
         let app_limit = app_requests_per_minute
             .and_then(NonZeroU32::new)
             .map(|limit| (limit.get(), RateLimiter::keyed(Quota::per_minute(limit))));
-        Self { changing: Mutex::default(), by_hash: RwLock::default(), app_limit, clock: DefaultClock::default() }
+        Self { changing: Mutex::default(), held: RwLock::default(), app_limit, clock: DefaultClock::default() }
     }
 
+    /// Holds what is on record: those that hold on, keys that were made since, and none that was revoked.
     pub(crate) fn load(&self, rows: Vec<KeyRow>) -> Result<(), StoreError> {
+        let mut callers = Vec::with_capacity(rows.len());
         for row in rows.into_iter().filter(|row| row.revoked_at.is_none()) {
             let Some(role) = Role::parse(&row.role) else {
                 let detail = format!("unknown role {:?}", row.role);
                 return Err(StoreError::Corrupt { record: format!("key {}", row.id), detail });
             };
-            self.add(row.hash, Caller { key: row.id, role, bound_to: row.tenant });
+            callers.push((row.hash, Caller::new(row.id, role, row.tenant)));
+        }
+        let mut held = self.held.write();
+        let mut before = std::mem::take(&mut held.by_hash);
+        for (hash, caller) in callers {
+            if !held.revoked.contains(&caller.key) {
+                // The one that requests under way have is told of a revocation later.
+                held.by_hash.insert(hash, before.remove(&hash).unwrap_or(caller));
+            }
+        }
+        for gone in before.values() {
+            gone.revoked.store(true, Ordering::SeqCst);
         }
         Ok(())
     }
 
-    /// As [`Keys::load`], instead of those that are there.
-    pub(crate) fn replace(&self, rows: Vec<KeyRow>) -> Result<(), StoreError> {
-        let fresh = Self::new(None);
-        fresh.load(rows)?;
-        *self.by_hash.write() = fresh.by_hash.into_inner();
-        Ok(())
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
-        self.by_hash.read().is_empty()
+        self.held.read().by_hash.is_empty()
     }
 
     pub(crate) fn add(&self, hash: Digest, caller: Caller) {
-        self.by_hash.write().insert(hash, caller);
+        self.held.write().by_hash.insert(hash, caller);
     }
 
+    /// At once, also for requests of its that are under way.
     pub(crate) fn revoke(&self, id: &str) {
-        self.by_hash.write().retain(|_, caller| caller.key != id);
+        let mut held = self.held.write();
+        held.revoked.insert(id.to_owned());
+        held.by_hash.retain(|_, caller| {
+            let goes = caller.key == id;
+            if goes {
+                caller.revoked.store(true, Ordering::SeqCst);
+            }
+            !goes
+        });
     }
 
     /// Looking a hash up tells nothing of the key through timing: near misses hash far apart.
     pub(crate) fn find(&self, key: &str) -> Option<Caller> {
-        self.by_hash.read().get(&Digest::of(key.as_bytes())).cloned()
+        self.held.read().by_hash.get(&Digest::of(key.as_bytes())).cloned()
     }
 
     /// Counts a request against its key's limit.

@@ -2,13 +2,8 @@
 //!
 //! What was refused leaves the world as it was: whichever version served goes on serving.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use assize_ledger::{Digest, Timestamp};
-use assize_rehearing::{Published, Scope, State, World, served};
-use assize_sandbox::Plugin;
-use assize_store::{ActivationEvent, Change};
-use tokio::sync::MutexGuard;
 
 use crate::app::App;
 use crate::identity::Caller;
@@ -16,6 +11,10 @@ use crate::problem::Problem;
 use crate::publish::{by, compile};
 use crate::whose::Named;
 use crate::{eyes, health, signing};
+use assize_ledger::{Digest, Timestamp};
+use assize_rehearing::{Published, Scope, State, World, served};
+use assize_sandbox::Plugin;
+use assize_store::{ActivationEvent, Change};
 
 /// A step, and what whoever takes it says.
 #[derive(Debug, Default)]
@@ -40,7 +39,7 @@ pub(crate) async fn step(
 ) -> Result<Published, Problem> {
     let mut fit = Fit::default();
     loop {
-        let mut changing = Some(app.changing.lock().await);
+        let changing = app.changing.lock().await;
         let world = app.world.load_full();
         let found = which.find_to_change(&world, caller)?;
         if !is_next(found, event)? {
@@ -53,11 +52,9 @@ pub(crate) async fn step(
             ActivationEvent::Activated => {
                 details = may_serve(app, &world, found, step.allow_overlap).await?;
                 if !fit.found(&world, found) {
-                    let still = fit.find(app, &world, found, changing.take()).await?;
-                    if still.is_none() {
-                        continue;
-                    }
-                    changing = still;
+                    drop(changing);
+                    fit.find(app, &world, found).await?;
+                    continue;
                 }
                 loaded = fit.plugin;
             }
@@ -125,7 +122,7 @@ pub(crate) async fn roll_back(
 ) -> Result<(Published, Published), Problem> {
     let mut fit = Fit::default();
     loop {
-        let mut changing = Some(app.changing.lock().await);
+        let changing = app.changing.lock().await;
         let world = app.world.load_full();
         let Back { owner, from, to } = Back::find(app, &world, caller, which).await?;
         let name = which.package;
@@ -139,12 +136,10 @@ pub(crate) async fn roll_back(
             eyes::check_ever_approved(app, &without, to).await?;
             details.extend(overlapping(&without, to, step.allow_overlap)?);
             signing::check_admission(app, &without, to).await?;
-            if !fit.found(&world, to) {
-                let still = fit.find(app, &Arc::new(without), to, changing.take()).await?;
-                if still.is_none() {
-                    continue;
-                }
-                changing = still;
+            if !fit.found(&without, to) {
+                drop(changing);
+                fit.find(app, &without, to).await?;
+                continue;
             }
             loaded = fit.plugin;
         }
@@ -218,45 +213,53 @@ async fn may_serve(
     Ok(details)
 }
 
-/// How often a version's health is looked at beside other changes, before these wait for it.
-const BESIDE: u8 = 3;
+/// How often a version's health is looked at, where what it depends on changes meanwhile.
+const TRIES: u8 = 8;
 
 /// A version that was found in good health: beside the order of changes, since compiling takes seconds and a plugin's own code
 /// takes as long as its fuel lasts. Whatever must not wait, a yank, goes on meanwhile.
 #[derive(Default)]
 struct Fit {
     plugin: Option<Arc<Plugin>>,
-    /// It was tried as the policies of this world would run it.
-    under: Option<Arc<World>>,
+    /// It was tried as these versions of policies would run it.
+    under: Rulings,
     tries: u8,
+}
+
+/// Versions of policies, by tenant and scope.
+type Rulings = BTreeMap<(Option<String>, String), u64>;
+
+/// The policies of whoever owns a version. Those of others count as they stood when it was tried: who sets one afterwards may bring in
+/// something that it doesn't take, to be met by their own failure policy, and must not be able to keep others' versions from serving.
+fn own_rulings(world: &World, wanted: &Published) -> Rulings {
+    world.rulings(|scope| scope.tenant() == wanted.tenant.as_deref())
 }
 
 impl Fit {
     /// Whether this version is it, as the policies of this world would run it.
     fn found(&self, world: &World, wanted: &Published) -> bool {
         self.plugin.as_ref().is_some_and(|plugin| plugin.digest() == wanted.digest)
-            && self.under.as_ref().is_some_and(|under| under.has_policies_of(world))
+            && self.under == own_rulings(world, wanted)
     }
 
-    /// Compiles a version and looks at its health. Gives the order of changes back where it was held all the time; else
-    /// whatever was looked at before is to be looked at again.
-    async fn find<'a>(
-        &mut self,
-        app: &App,
-        world: &Arc<World>,
-        wanted: &Published,
-        changing: Option<MutexGuard<'a, ()>>,
-    ) -> Result<Option<MutexGuard<'a, ()>>, Problem> {
+    /// Compiles a version and looks at its health. Whatever was looked at before is to be looked at again then.
+    async fn find(&mut self, app: &App, world: &World, wanted: &Published) -> Result<(), Problem> {
+        if self.tries == TRIES {
+            let manifest = &wanted.manifest;
+            return Err(Problem::conflict(format!(
+                "what is in force changed {TRIES} times while the health of {} {} was looked at: try again",
+                manifest.name, manifest.version
+            )));
+        }
+        self.tries += 1;
         let compiled = self.plugin.take().filter(|plugin| plugin.digest() == wanted.digest);
-        // Policies that keep changing don't keep a version from serving.
-        let held = changing.filter(|_| compiled.is_some() && self.tries >= BESIDE);
         let plugin = match compiled {
             Some(plugin) => plugin,
             None => loaded_plugin(app, world, wanted).await?,
         };
         health::check(world, wanted, &plugin).await?;
-        (self.plugin, self.under, self.tries) = (Some(plugin), Some(Arc::clone(world)), self.tries.saturating_add(1));
-        Ok(held)
+        (self.plugin, self.under) = (Some(plugin), own_rulings(world, wanted));
+        Ok(())
     }
 }
 
@@ -324,7 +327,7 @@ async fn record(
     details: Vec<(&'static str, String)>,
     step: Step,
 ) -> Result<(), Problem> {
-    let mut draft = by(caller, found.tenant.clone(), Timestamp::now(), change);
+    let mut draft = by(caller, found.tenant.clone(), Timestamp::now(), change)?;
     draft.details.extend(details.into_iter().map(|(name, text)| (name.to_owned(), text)));
     let said = [("reason", step.reason), ("operator", step.operator)];
     draft.confidential.extend(said.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?))));

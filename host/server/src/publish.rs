@@ -65,7 +65,7 @@ pub(crate) async fn publish(
         component: bytes,
     };
     let published = Published::new(manifest, package.digest, owner.clone(), now);
-    let outcome = app.store.change(by(caller, owner, now, change)).await?;
+    let outcome = app.store.change(by(caller, owner, now, change)?).await?;
     let new = !matches!(outcome, Outcome::Existing(_));
     if new {
         let world = app.world.load().with_package(published.clone()).with_plugin(Arc::new(plugin));
@@ -95,7 +95,7 @@ pub(crate) async fn sign(
     let (name, version) = (manifest.name.to_string(), manifest.version.to_string());
     let key = signing::verified(app, tenant.as_deref(), (manifest, published.digest), note.as_bytes()).await?;
     let change = Change::Sign { package: name.clone(), version: version.clone(), key: key.clone(), note };
-    let outcome = app.store.change(by(caller, tenant.clone(), Timestamp::now(), change)).await?;
+    let outcome = app.store.change(by(caller, tenant.clone(), Timestamp::now(), change)?).await?;
     let mut world = app.world.load_full();
     if let Outcome::Appended(_) = outcome {
         world = Arc::new(world.with_signature(&name, &version, tenant.as_deref(), key));
@@ -124,14 +124,20 @@ fn refused(error: LoadError) -> Problem {
     }
 }
 
-/// A change, with the key that made it.
-pub(crate) fn by(caller: &Caller, tenant: Option<String>, time: Timestamp, change: Change) -> ChangeDraft {
-    ChangeDraft {
+/// A change, with the key that made it, which must hold still.
+pub(crate) fn by(
+    caller: &Caller,
+    tenant: Option<String>,
+    time: Timestamp,
+    change: Change,
+) -> Result<ChangeDraft, Problem> {
+    caller.must_hold()?;
+    Ok(ChangeDraft {
         tenant,
         time,
         details: details([("key", &caller.key), ("role", caller.role.as_str())]),
         confidential: details([]),
         input: None,
         change,
-    }
+    })
 }

@@ -8,6 +8,7 @@ use assize_ledger::Timestamp;
 use assize_store::{Change, ChangeDraft};
 
 use crate::app::SharedApp;
+use crate::identity::HOST;
 use crate::pipeline::details;
 use crate::problem::Problem;
 
@@ -83,7 +84,7 @@ async fn sweep(app: &SharedApp) -> Result<(), Problem> {
             let draft = ChangeDraft {
                 tenant: Some(tenant.clone()),
                 time: Timestamp::now(),
-                details: details([("key", "host")]),
+                details: details([("key", HOST)]),
                 confidential: BTreeMap::new(),
                 input: None,
                 change: Change::Erase {

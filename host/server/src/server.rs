@@ -87,7 +87,7 @@ impl Server {
         let systems = Systems::default();
         systems.load(store.systems(None).await?)?;
         let world = World::newest(&store).await?;
-        let world = with_components(world, &store, &sandbox).await?;
+        let world = with_components(world, &store, &sandbox, config.compile_timeout).await?;
         let (config, in_flight) = (config.clone(), Semaphore::new(config.max_in_flight));
         // A store derefs to its reader.
         let past = Arc::new(Archive::new(Reader::clone(&store), sandbox.clone()));

@@ -25,6 +25,7 @@ use tokio::time::Instant;
 use self::files::{CHECKPOINT_FILE, NEXT_FILE, find_key, key_error, retire, write_private};
 pub(crate) use self::files::{replace, stored_key};
 use crate::config::LogKey;
+use crate::identity::HOST;
 use crate::pipeline::details;
 
 /// How often it is looked whether a checkpoint is due.
@@ -144,7 +145,7 @@ impl Signer {
         };
         signer.check_continuity().await?;
         if keyring.newest().is_none() {
-            signer.introduce(&signer.key.load_full(), None, "host", None).await?;
+            signer.introduce(&signer.key.load_full(), None, HOST, None).await?;
         }
         Ok(signer)
     }

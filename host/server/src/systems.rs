@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use assize_ledger::Timestamp;
 use assize_store::{StoreError, SystemRow};
 use parking_lot::RwLock;
 use serde_json::value::RawValue;
@@ -38,41 +39,77 @@ impl Registered {
     }
 }
 
+/// A system as it is on record, and as it is in force.
+struct Known {
+    recorded: Arc<Registered>,
+    /// In force in its place: a stop that isn't on record yet, or couldn't be recorded.
+    halted: Option<Arc<Registered>>,
+}
+
 /// By tenant and id.
 #[derive(Default)]
 pub(crate) struct Systems {
-    /// Held from reading a system to putting its next version in force. Of their own: a stop doesn't wait for what else changes.
+    /// Held from reading a system to recording its next version. Stops don't take it: they wait for nobody, and where one comes between,
+    /// the change that it overtook is refused.
     pub(crate) changing: Mutex<()>,
-    map: RwLock<HashMap<String, HashMap<String, Arc<Registered>>>>,
+    map: RwLock<HashMap<String, HashMap<String, Known>>>,
 }
 
 impl Systems {
     pub(crate) fn load(&self, rows: Vec<SystemRow>) -> Result<(), StoreError> {
         for row in rows {
-            let registered = Registered::read(&row)?;
-            // Never backwards: a stop is in force here before it is stored.
-            let known = self.get(&registered.system.tenant, &registered.system.id);
-            if known.is_none_or(|known| known.version < registered.version) {
-                self.put(registered);
-            }
+            self.put(Registered::read(&row)?);
         }
         Ok(())
     }
 
+    /// As it is in force.
     pub(crate) fn get(&self, tenant: &str, id: &str) -> Option<Arc<Registered>> {
-        self.map.read().get(tenant)?.get(id).cloned()
+        self.map.read().get(tenant)?.get(id).map(|known| Arc::clone(known.in_force()))
     }
 
+    /// As it is on record, as far as this host has heard: what its next version follows.
+    pub(crate) fn recorded(&self, tenant: &str, id: &str) -> Option<Arc<Registered>> {
+        self.map.read().get(tenant)?.get(id).map(|known| Arc::clone(&known.recorded))
+    }
+
+    /// Stops a system here, before that is on record: gives what is.
+    pub(crate) fn halt(&self, tenant: &str, id: &str) -> serde_json::Result<Option<Arc<Registered>>> {
+        let mut map = self.map.write();
+        let Some(known) = map.get_mut(tenant).and_then(|systems| systems.get_mut(id)) else { return Ok(None) };
+        let recorded = Arc::clone(&known.recorded);
+        if known.halted.is_none() {
+            known.halted = Some(if recorded.stopped {
+                // As far as is known here: another host may have resumed it.
+                Arc::clone(&recorded)
+            } else {
+                Arc::new(Registered::new(recorded.system.stop(Timestamp::now()), recorded.version + 1)?)
+            });
+        }
+        Ok(Some(recorded))
+    }
+
+    /// Takes what was recorded; gives the newest that is known to be. Never backwards: it may come late.
     pub(crate) fn put(&self, registered: Registered) -> Arc<Registered> {
         let registered = Arc::new(registered);
         let (tenant, id) = (registered.system.tenant.clone(), registered.system.id.clone());
-        self.map.write().entry(tenant).or_default().insert(id, Arc::clone(&registered));
-        registered
+        let mut map = self.map.write();
+        let known = map.entry(tenant).or_default().entry(id);
+        let known = known.or_insert_with(|| Known { recorded: Arc::clone(&registered), halted: None });
+        if known.recorded.version < registered.version {
+            known.recorded = registered;
+        }
+        if known.recorded.stopped {
+            known.halted = None;
+        }
+        Arc::clone(&known.recorded)
     }
 
     /// Of one tenant, by id.
     pub(crate) fn list(&self, tenant: &str) -> Vec<Arc<Registered>> {
-        let mut list: Vec<_> = self.map.read().get(tenant).into_iter().flat_map(HashMap::values).cloned().collect();
+        let map = self.map.read();
+        let known = map.get(tenant).into_iter().flat_map(HashMap::values);
+        let mut list: Vec<_> = known.map(|known| Arc::clone(known.in_force())).collect();
         list.sort_by(|a, b| a.system.id.cmp(&b.system.id));
         list
     }
@@ -81,6 +118,49 @@ impl Systems {
     pub(crate) fn count(&self) -> (usize, usize) {
         let map = self.map.read();
         let all = map.values().flat_map(HashMap::values);
-        all.fold((0, 0), |(all, stopped), registered| (all + 1, stopped + usize::from(registered.stopped)))
+        all.fold((0, 0), |(all, stopped), known| (all + 1, stopped + usize::from(known.in_force().stopped)))
+    }
+}
+
+impl Known {
+    fn in_force(&self) -> &Arc<Registered> {
+        self.halted.as_ref().unwrap_or(&self.recorded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::System;
+
+    fn running() -> System {
+        let registration = serde_json::from_str(r#"{"id": "bot", "risk": "minimal"}"#).unwrap();
+        System::registered(registration, "acme", Timestamp::now()).unwrap()
+    }
+
+    #[test]
+    fn a_stop_holds_until_it_is_on_record_whatever_comes_late() {
+        let systems = Systems::default();
+        let put = |system: System, version| systems.put(Registered::new(system, version).unwrap()).version;
+        let stopped = || systems.get("acme", "bot").unwrap().stopped;
+        assert!(systems.halt("acme", "bot").unwrap().is_none());
+        put(running(), 1);
+        assert_eq!(systems.halt("acme", "bot").unwrap().unwrap().version, 1);
+        assert!(stopped());
+        // A change that was under way, and another of another host.
+        assert_eq!((put(running(), 2), put(running(), 3)), (2, 3));
+        assert!(stopped() && !systems.recorded("acme", "bot").unwrap().stopped);
+        // On record; then what came before it, late.
+        assert_eq!((put(running().stop(Timestamp::now()), 4), put(running(), 3)), (4, 4));
+        assert!(stopped());
+        // Stopped again beside a resumption that this host hasn't heard of.
+        systems.halt("acme", "bot").unwrap();
+        put(running(), 5);
+        assert!(stopped());
+        put(running().stop(Timestamp::now()), 6);
+        // Resumed for good.
+        put(running(), 7);
+        assert!(!stopped());
+        assert_eq!(systems.count(), (1, 0));
     }
 }

@@ -77,6 +77,7 @@ pub(crate) async fn create(
     if targets.len() > MOST {
         return Err(too_many(targets.len()));
     }
+    caller.must_hold()?;
     let draft = ChangeDraft {
         tenant: Some(tenant.to_owned()),
         time: Timestamp::now(),
@@ -124,6 +125,7 @@ pub(crate) async fn put(
     caller.must_be(&[])?;
     let retention = Retention::parse(&body.value.payloads)?;
     let payloads = retention.to_string();
+    caller.must_hold()?;
     let draft = ChangeDraft {
         tenant: Some(caller.tenant().to_owned()),
         time: Timestamp::now(),

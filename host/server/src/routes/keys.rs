@@ -57,8 +57,8 @@ pub(crate) async fn create(
     let (id, hash) = (uuid::Uuid::now_v7().to_string(), Digest::of(key.as_bytes()));
     let change = Change::Key { id: id.clone(), hash, role: role.as_str().to_owned(), label: label.clone() };
     let _changing = app.keys.changing.lock().await;
-    app.store.change(by(&caller, bound_to.clone(), Timestamp::now(), change)).await?;
-    app.keys.add(hash, Caller { key: id.clone(), role, bound_to: bound_to.clone() });
+    app.store.change(by(&caller, bound_to.clone(), Timestamp::now(), change)?).await?;
+    app.keys.add(hash, Caller::new(id.clone(), role, bound_to.clone()));
     let shown = json!({ "id": id, "key": key, "role": role, "tenant": bound_to, "label": label });
     Ok((StatusCode::CREATED, Json(shown)))
 }
@@ -95,12 +95,10 @@ pub(crate) async fn revoke(
     if caller.key == id {
         return Err(Problem::conflict("a key can't revoke itself: use another admin key"));
     }
+    let draft = by(&caller, row.tenant, Timestamp::now(), Change::KeyRevoked { id: id.clone() })?;
     // Out of force first: should recording fail, the key is refused all the same until a restart, and the answer says so.
     app.keys.revoke(&id);
-    let _changing = app.keys.changing.lock().await;
-    // Rows that were read before may have brought it back.
-    app.keys.revoke(&id);
-    app.store.change(by(&caller, row.tenant, Timestamp::now(), Change::KeyRevoked { id })).await?;
+    app.store.change(draft).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -78,7 +78,7 @@ pub(crate) async fn claim(
     check_publisher(&publisher)?;
     let change = Change::ClaimNamespace { namespace: namespace.clone(), publisher };
     let _changing = app.changing.lock().await;
-    app.store.change(by(&caller, caller.bound_to.clone(), Timestamp::now(), change)).await?;
+    app.store.change(by(&caller, caller.bound_to.clone(), Timestamp::now(), change)?).await?;
     one(&app, &caller, &namespace).await
 }
 
@@ -124,7 +124,7 @@ pub(crate) async fn register(
         return Err(Problem::conflict(format!("another key has the id {}: make a new one", key.id())).at("key"));
     }
     let change = Change::PublisherKey { namespace: namespace.clone(), key: text };
-    app.store.change(by(&caller, caller.bound_to.clone(), Timestamp::now(), change)).await?;
+    app.store.change(by(&caller, caller.bound_to.clone(), Timestamp::now(), change)?).await?;
     one(&app, &caller, &namespace).await
 }
 
@@ -153,7 +153,7 @@ pub(crate) async fn revoke(
         .find(|row| row.namespace == namespace && row.tenant == caller.bound_to && short_key(&row.key) == wanted)
         .ok_or_else(|| Problem::not_found(format!("key {wanted} of yours")))?;
     let change = Change::PublisherKeyRevoked { namespace: namespace.clone(), key: found.key.clone() };
-    let mut draft = by(&caller, caller.bound_to.clone(), Timestamp::now(), change);
+    let mut draft = by(&caller, caller.bound_to.clone(), Timestamp::now(), change)?;
     draft.confidential.insert("reason".to_owned(), reason);
     app.store.change(draft).await?;
     let Json(mut shown) = one(&app, &caller, &namespace).await?;

@@ -143,35 +143,43 @@ pub(super) struct Proposed {
     pub(super) confidential: Vec<(&'static str, String)>,
 }
 
-/// How often a policy is checked beside other changes, before these wait for it.
-const BESIDE: u8 = 3;
+/// How often a policy is checked, where what it depends on changes meanwhile.
+const TRIES: u8 = 8;
 
 /// Checks what is proposed and puts it in force, as the next version after the one that stands.
 ///
 /// Plugins are asked whether they take their settings, by their own code, which takes as long as its fuel lasts: other changes
-/// don't wait for that. Where one of them came between, it is proposed and checked anew.
+/// don't wait for that. Where one of them came between that matters, it is proposed and checked anew.
 pub(super) async fn change(
     app: &App,
     caller: &Caller,
     scope: &Scope,
     propose: impl Fn(&World) -> Result<Proposed, Problem>,
 ) -> Result<PolicyView, Problem> {
-    let mut tries = 0;
-    loop {
-        let held = if tries < BESIDE { None } else { Some(app.changing.lock().await) };
+    for _ in 0..TRIES {
         let world = app.world.load_full();
         let proposed = propose(&world)?;
         check(&world, scope, &proposed).await?;
-        let changing = match held {
-            Some(held) => held,
-            None => app.changing.lock().await,
-        };
+        let changing = app.changing.lock().await;
         let newest = app.world.load_full();
-        if newest.has_policies_of(&world) && newest.has_packages_of(&world) {
+        if depends_on(&world, scope, &proposed.policy) == depends_on(&newest, scope, &proposed.policy) {
             return enact(app, caller, scope.clone(), &newest, proposed, &changing).await;
         }
-        tries += 1;
     }
+    Err(Problem::conflict(format!("what is in force changed {TRIES} times while the policy was checked: try again")))
+}
+
+/// What a policy was checked against: itself before, the policies above it, and where the versions that it may bind stand.
+fn depends_on(world: &World, scope: &Scope, policy: &Policy) -> impl PartialEq + use<> {
+    let above = |other: &Scope| match (other, scope) {
+        (other, scope) if other == scope => true,
+        (Scope::Global, _) => true,
+        (Scope::Tenant(other), scope) => scope.tenant() == Some(other),
+        (Scope::System(..), _) => false,
+    };
+    let standing: Vec<_> =
+        policy.bindings.iter().map(|binding| world.standing(binding.plugin.as_str(), scope.tenant())).collect();
+    (world.rulings(above), standing)
 }
 
 /// Checks a policy as such, and those of its bindings that are new against what is there to run.
@@ -218,7 +226,7 @@ async fn enact(
     let (hash, at) = (Digest::of(&bytes), Timestamp::now());
     let version = world.policy(&scope).map_or(1, |newest| newest.version + 1);
     let change = Change::Policy { scope: scope.name(), version, bytes };
-    let mut draft = by(caller, scope.tenant().map(str::to_owned), at, change);
+    let mut draft = by(caller, scope.tenant().map(str::to_owned), at, change)?;
     draft.details.extend(details.into_iter().map(|(name, text)| (name.to_owned(), text)));
     draft.confidential.extend(confidential.into_iter().map(|(name, text)| (name.to_owned(), text)));
     app.store.change(draft).await?;

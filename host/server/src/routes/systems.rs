@@ -19,8 +19,16 @@ use crate::system::{Registration, System};
 use crate::systems::Registered;
 
 fn found(app: &App, caller: &Caller, id: &str) -> Result<Arc<Registered>, Problem> {
-    let system = app.systems.get(caller.tenant(), id);
-    system.ok_or_else(|| Problem::not_found(format!("system {id:?}")))
+    app.systems.get(caller.tenant(), id).ok_or_else(|| unknown(id))
+}
+
+/// As it is on record, for its next version to follow.
+fn recorded(app: &App, caller: &Caller, id: &str) -> Result<Arc<Registered>, Problem> {
+    app.systems.recorded(caller.tenant(), id).ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: &str) -> Problem {
+    Problem::not_found(format!("system {id:?}"))
 }
 
 fn shown(registered: &Registered) -> Result<Json<Value>, Problem> {
@@ -46,7 +54,7 @@ async fn record(
         bytes: serde_json::to_vec(system).map_err(Problem::internal)?,
         event,
     };
-    let mut draft = by(caller, Some(system.tenant.clone()), system.updated_at, change);
+    let mut draft = by(caller, Some(system.tenant.clone()), system.updated_at, change)?;
     draft.details.insert("operational_status".to_owned(), system.operational_status.as_str().to_owned());
     draft.confidential.extend(confidential.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())));
     app.store.change(draft).await?;
@@ -106,7 +114,7 @@ pub(crate) async fn change(
 ) -> Result<Json<Value>, Problem> {
     caller.must_be(&[Role::Dev])?;
     let _changing = app.systems.changing.lock().await;
-    let before = found(&app, &caller, &id)?;
+    let before = recorded(&app, &caller, &id)?;
     if body.value.id != id {
         return Err(Problem::invalid("id", format!("{:?} isn't the id in the address, {id:?}", body.value.id)));
     }
@@ -149,17 +157,7 @@ impl Intervention {
 async fn stored(app: &SharedApp, caller: &Caller, id: &str) -> Result<Registered, Problem> {
     let rows = app.store.systems(Some(caller.tenant())).await?;
     let row = rows.iter().find(|row| row.id == id);
-    Ok(Registered::read(row.ok_or_else(|| Problem::not_found(format!("system {id:?}")))?)?)
-}
-
-/// Puts the stop of a system in force.
-fn halted(app: &App, before: &Arc<Registered>) -> Result<Arc<Registered>, Problem> {
-    if before.stopped {
-        // In force already, and perhaps not on record yet. Recording it again does no harm.
-        return Ok(Arc::clone(before));
-    }
-    let stopped = before.system.stop(Timestamp::now());
-    Ok(app.systems.put(Registered::new(stopped, before.version + 1).map_err(Problem::internal)?))
+    Ok(Registered::read(row.ok_or_else(|| unknown(id))?)?)
 }
 
 /// Stops a system: every case of its is blocked from here on, after a restart too.
@@ -180,24 +178,26 @@ pub(crate) async fn stop(
     }
     // A stop must not wait for a long reason.
     intervention.check(1)?;
-    // In force before anything is waited for, then on record: should recording fail, the system stays stopped.
-    halted(&app, &found(&app, &caller, &id)?)?;
-    let _changing = app.systems.changing.lock().await;
-    // Once more: a change that was being recorded may have come into force since.
-    let mut before = found(&app, &caller, &id)?;
     let stopped = loop {
-        let stopped = halted(&app, &before)?;
-        let version = stopped.version;
+        caller.must_hold()?;
+        // In force first, on record next: should recording fail, the system stays stopped.
+        let before = app.systems.halt(caller.tenant(), &id).map_err(Problem::internal)?;
+        let before = before.ok_or_else(|| unknown(&id))?;
+        let (system, version) = if before.stopped {
+            // As far as is known here; another host may have resumed it. Recording it again does no harm.
+            (before.system.clone(), before.version)
+        } else {
+            (before.system.stop(Timestamp::now()), before.version + 1)
+        };
         let event = SystemEvent::EmergencyStop;
-        match record(&app, &caller, &stopped.system, version, event, &intervention.confidential()).await {
-            Ok(()) => break stopped,
-            // It was on record already, or another host has changed the system meanwhile.
+        match record(&app, &caller, &system, version, event, &intervention.confidential()).await {
+            Ok(()) => break app.systems.put(Registered::new(system, version).map_err(Problem::internal)?),
+            // It was on record already, or somebody has changed the system meanwhile.
             Err(problem) if problem.is_conflict() => {
-                let stored = stored(&app, &caller, &id).await?;
+                let stored = app.systems.put(stored(&app, &caller, &id).await?);
                 if stored.stopped {
-                    break app.systems.put(stored);
+                    break stored;
                 }
-                before = Arc::new(stored);
             }
             Err(problem) => {
                 tracing::error!(system = id, problem = problem.detail(), "stopped in memory, but not on record");
@@ -224,8 +224,12 @@ pub(crate) async fn resume(
     // PQS-13.
     intervention.check(10)?;
     let _changing = app.systems.changing.lock().await;
-    let before = found(&app, &caller, &id)?;
+    let before = recorded(&app, &caller, &id)?;
     let Some(system) = before.system.resume(Timestamp::now()) else {
+        if found(&app, &caller, &id)?.stopped {
+            let detail = format!("system {id:?} is stopped, but that isn't on record: repeat the emergency stop first");
+            return Err(Problem::conflict(detail));
+        }
         return Err(Problem::conflict(format!("system {id:?} isn't in emergency stop")));
     };
     let version = before.version + 1;
