@@ -10,7 +10,7 @@ use assize_ledger::timestamp::Trust;
 use assize_server::{Anchor, Authority, Config, LogKey, Outside, Schedule, Server, Witness};
 
 use crate::compiled;
-use crate::output::{self, Ended, LogFormat};
+use crate::output::{self, Ended, LogFormat, Usage};
 
 /// Start the server.
 #[derive(Debug, clap::Args)]
@@ -69,6 +69,9 @@ pub(crate) struct Arguments {
     /// Decisions under way at once; more are answered 503
     #[arg(long, value_name = "N")]
     max_in_flight: Option<usize>,
+    /// Connections at once; more wait to be taken [default: 4096, or what the limit of open files leaves]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: Option<u32>,
     #[command(flatten)]
     compiled: compiled::Arguments,
     /// How long compiling a component may take when it is published
@@ -153,6 +156,17 @@ impl Arguments {
         config.app_requests_per_minute = (self.rate_limit_app > 0).then_some(self.rate_limit_app);
         config.max_body = self.max_body.unwrap_or(config.max_body);
         config.max_in_flight = self.max_in_flight.unwrap_or(config.max_in_flight);
+        let room = room_for_connections();
+        config.max_connections = match self.max_connections {
+            Some(most) if most as usize > room => {
+                let detail = format!(
+                    "--max-connections {most}: the limit of open files leaves room for {room}; raise it (ulimit -n) or take fewer"
+                );
+                return Err(Usage(detail).into());
+            }
+            Some(most) => most as usize,
+            None => config.max_connections.min(room),
+        };
         let trust = Arc::new(self.tsa_roots.as_deref().map(trust).transpose()?.unwrap_or_default());
         let authority = |url| Authority { url, trust: Arc::clone(&trust) };
         config.outside = Outside {
@@ -163,6 +177,26 @@ impl Arguments {
         };
         Ok(config)
     }
+}
+
+/// Files that the host needs for its own ends: databases, components, what it asks others.
+const OWN_FILES: usize = 256;
+
+/// How many connections there is room for, once the process may open as many files as it may let itself.
+#[cfg(unix)]
+fn room_for_connections() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    let most = if raised.is_ok() { limit.maximum } else { limit.current };
+    // None is no limit.
+    let most = most.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+    most.saturating_sub(OWN_FILES).max(1)
+}
+
+#[cfg(not(unix))]
+fn room_for_connections() -> usize {
+    usize::MAX
 }
 
 /// Serves until it is told to stop.

@@ -38,6 +38,8 @@ pub struct Config {
     pub max_component: usize,
     /// Decisions under way at once; more are answered 503.
     pub max_in_flight: usize,
+    /// Connections at once; more wait to be taken. Each takes a file of those that the process may have open.
+    pub max_connections: usize,
     /// How long compiling a component may take at publishing.
     pub compile_timeout: Duration,
     /// Where compiled components are kept, so that a start doesn't compile them again; none: it does.
@@ -91,6 +93,7 @@ impl Config {
             max_body: 1 << 20,
             max_component: 64 << 20,
             max_in_flight: 2_048,
+            max_connections: 4_096,
             // Python's 18 MB take 4 to 9 s on one thread, and took more than a minute where two others had the cores.
             compile_timeout: Duration::from_mins(2),
             compiled: None,

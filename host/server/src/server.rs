@@ -154,7 +154,7 @@ impl Server {
         simulations::resume(&self.app);
         let retaining = tokio::spawn(crate::retention::run(Arc::clone(&self.app)));
         let reloading = tokio::spawn(crate::reload::run(Arc::clone(&self.app)));
-        connections::serve(self.listener, Around(router), shutdown).await;
+        connections::serve(self.listener, self.app.config.max_connections, Around(router), shutdown).await;
         signing.abort();
         retaining.abort();
         reloading.abort();

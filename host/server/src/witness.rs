@@ -62,6 +62,8 @@ struct Last {
 
 /// The longest request: a proof and a note.
 const LONGEST: usize = 64 << 10;
+/// Logs ask now and then, one connection each.
+const CONNECTIONS: usize = 256;
 
 impl WitnessServer {
     /// Finds the witness's key, or makes it, and what it saw; listens.
@@ -104,7 +106,7 @@ impl WitnessServer {
             .route("/add-checkpoint", post(add_checkpoint))
             .layer(DefaultBodyLimit::max(LONGEST))
             .with_state(self.state);
-        connections::serve(self.listener, router, shutdown).await;
+        connections::serve(self.listener, CONNECTIONS, router, shutdown).await;
     }
 }
 

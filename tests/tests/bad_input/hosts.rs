@@ -107,3 +107,10 @@ fn a_command_line_that_makes_no_sense_is_usage() {
     assert!(gone.stderr.contains("/nowhere/at/all"), "{}", gone.stderr);
     assert!(assize_tests::assize(&["--help"]).expect(0).stdout.contains("serve"));
 }
+
+#[test]
+fn more_connections_than_files_are_refused_at_the_start() {
+    let (code, said) = Setup::bare().argument("--max-connections").argument("4000000000").refused();
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("--max-connections 4000000000") && said.contains("ulimit -n"), "{said}");
+}
