@@ -127,21 +127,21 @@ impl World {
                 record: format!("package {}@{}", row.name, row.version),
                 detail: error.to_string(),
             })?;
-            world = world.with_package(Published::new(manifest, row.digest, row.tenant, row.at));
+            world.add(Published::new(manifest, row.digest, row.tenant, row.at));
         }
         for step in steps {
-            world = match step {
+            match step {
                 Step::Event(row) => {
-                    world.with_step(&row.package, &row.version, row.tenant.as_deref(), row.event, row.digest)
+                    world.take(&row.package, &row.version, row.tenant.as_deref(), row.event, row.digest);
                 }
                 Step::RollBack(row) => {
                     let (from, to) = ((row.version.as_str(), row.digest), (row.to_version.as_str(), row.to_digest));
-                    world.with_roll_back(&row.package, row.tenant.as_deref(), from, to)
+                    world.roll_back(&row.package, row.tenant.as_deref(), from, to);
                 }
-            };
+            }
         }
         for row in signatures {
-            world = world.with_signature(&row.package, &row.version, row.tenant.as_deref(), row.key);
+            world.change(&row.package, &row.version, row.tenant.as_deref(), |version| version.signed_by.push(row.key));
         }
         for row in policies {
             let corrupt = |detail: String| StoreError::Corrupt { record: format!("policy {}", row.scope), detail };
@@ -173,11 +173,13 @@ impl World {
     /// With a published version more.
     #[must_use]
     pub fn with_package(&self, published: Published) -> Self {
-        self.changed(|world| {
-            let versions = Arc::make_mut(&mut world.packages).entry(published.manifest.name.clone()).or_default();
-            versions.push(published);
-            versions.sort_by(|a, b| a.manifest.version.cmp(&b.manifest.version));
-        })
+        self.changed(|world| world.add(published))
+    }
+
+    fn add(&mut self, published: Published) {
+        let versions = Arc::make_mut(&mut self.packages).entry(published.manifest.name.clone()).or_default();
+        versions.push(published);
+        versions.sort_by(|a, b| a.manifest.version.cmp(&b.manifest.version));
     }
 
     /// With a further step in the life of a version. `digest` is the one that the step names.
@@ -190,41 +192,41 @@ impl World {
         event: ActivationEvent,
         digest: Digest,
     ) -> Self {
-        self.with_version(name, version, tenant, |published| published.take(event, digest))
+        self.changed(|world| world.take(name, version, tenant, event, digest))
+    }
+
+    fn take(&mut self, name: &str, version: &str, tenant: Option<&str>, event: ActivationEvent, digest: Digest) {
+        self.change(name, version, tenant, |published| published.take(event, digest));
     }
 
     /// With a version out of use and the one before it in its place; each with its digest.
     #[must_use]
-    pub fn with_roll_back(
-        &self,
+    pub fn with_roll_back(&self, name: &str, tenant: Option<&str>, from: (&str, Digest), to: (&str, Digest)) -> Self {
+        self.changed(|world| world.roll_back(name, tenant, from, to))
+    }
+
+    fn roll_back(
+        &mut self,
         name: &str,
         tenant: Option<&str>,
         (from, left): (&str, Digest),
         (to, right): (&str, Digest),
-    ) -> Self {
-        let without = self.with_step(name, from, tenant, ActivationEvent::Retired, left);
-        without.with_step(name, to, tenant, ActivationEvent::Activated, right)
+    ) {
+        self.take(name, from, tenant, ActivationEvent::Retired, left);
+        self.take(name, to, tenant, ActivationEvent::Activated, right);
     }
 
     /// With a signature over a version that was verified.
     #[must_use]
     pub fn with_signature(&self, name: &str, version: &str, tenant: Option<&str>, key: String) -> Self {
-        self.with_version(name, version, tenant, |published| published.signed_by.push(key))
+        self.changed(|world| world.change(name, version, tenant, |published| published.signed_by.push(key)))
     }
 
-    fn with_version(
-        &self,
-        name: &str,
-        version: &str,
-        tenant: Option<&str>,
-        change: impl FnOnce(&mut Published),
-    ) -> Self {
-        self.changed(|world| {
-            let mut all = Arc::make_mut(&mut world.packages).values_mut().flatten();
-            if let Some(concerned) = all.find(|published| published.is(name, version, tenant)) {
-                change(concerned);
-            }
-        })
+    fn change(&mut self, name: &str, version: &str, tenant: Option<&str>, change: impl FnOnce(&mut Published)) {
+        let mut all = Arc::make_mut(&mut self.packages).values_mut().flatten();
+        if let Some(concerned) = all.find(|published| published.is(name, version, tenant)) {
+            change(concerned);
+        }
     }
 
     /// With a scope's newest policy.

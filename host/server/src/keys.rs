@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
 
 use assize_ledger::Digest;
-use assize_store::{KeyRow, StoreError};
+use assize_store::KeyRow;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use parking_lot::RwLock;
@@ -39,12 +39,13 @@ impl Keys {
     }
 
     /// Holds what is on record: those that hold on, keys that were made since, and none that was revoked.
-    pub(crate) fn load(&self, rows: Vec<KeyRow>) -> Result<(), StoreError> {
+    pub(crate) fn load(&self, rows: Vec<KeyRow>) {
         let mut callers = Vec::with_capacity(rows.len());
         for row in rows.into_iter().filter(|row| row.revoked_at.is_none()) {
             let Some(role) = Role::parse(&row.role) else {
-                let detail = format!("unknown role {:?}", row.role);
-                return Err(StoreError::Corrupt { record: format!("key {}", row.id), detail });
+                // Made by a later version, perhaps. It opens nothing here, and doesn't keep others' revocations from being heard.
+                tracing::error!(key = row.id, role = row.role, "a key of an unknown role is left out");
+                continue;
             };
             callers.push((row.hash, Caller::new(row.id, role, row.tenant)));
         }
@@ -59,7 +60,6 @@ impl Keys {
         for gone in before.values() {
             gone.revoked.store(true, Ordering::SeqCst);
         }
-        Ok(())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -67,7 +67,11 @@ impl Keys {
     }
 
     pub(crate) fn add(&self, hash: Digest, caller: Caller) {
-        self.held.write().by_hash.insert(hash, caller);
+        let mut held = self.held.write();
+        // It may have been revoked already, by somebody who found it on record.
+        if !held.revoked.contains(&caller.key) {
+            held.by_hash.insert(hash, caller);
+        }
     }
 
     /// At once, also for requests of its that are under way.

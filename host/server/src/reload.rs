@@ -1,12 +1,14 @@
 //! Loading what another host on the same database changed: what is withdrawn there is withdrawn here before anything is compiled.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use assize_rehearing::World;
 use assize_store::StoreError;
 use tokio::sync::MutexGuard;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::app::{App, SharedApp};
 use crate::components::component;
@@ -23,11 +25,33 @@ enum What {
     Systems,
     Keys,
     World,
+    Components,
 }
 
-/// Loads each change when it is heard of, for as long as the host serves.
+/// Loads each change when it is heard of, for as long as the host serves. Each on a task of its own; one that panics begins again.
 pub(crate) async fn run(app: SharedApp) {
-    tokio::join!(hear(&app, What::Systems), hear(&app, What::Keys), hear(&app, What::World), load(&app));
+    let mut tasks = JoinSet::new();
+    let start = |tasks: &mut JoinSet<()>, what: What| {
+        let app = Arc::clone(&app);
+        let task = tasks.spawn(async move {
+            match what {
+                What::Components => load(&app).await,
+                _ => hear(&app, what).await,
+            }
+        });
+        (task.id(), what)
+    };
+    let all = [What::Systems, What::Keys, What::World, What::Components];
+    let mut running: HashMap<_, _> = all.map(|what| start(&mut tasks, what)).into();
+    while let Some(ended) = tasks.join_next_with_id().await {
+        // Who ends without a panic has nobody left to hear of.
+        let Err(error) = ended else { continue };
+        tracing::error!(%error, "loading what others changed: it begins again");
+        tokio::time::sleep(PAUSE).await;
+        if let Some(what) = running.remove(&error.id()) {
+            running.extend([start(&mut tasks, what)]);
+        }
+    }
 }
 
 async fn hear(app: &App, what: What) {
@@ -40,7 +64,7 @@ async fn hear(app: &App, what: What) {
         let loaded = match what {
             What::Systems => systems(app).await,
             What::Keys => keys(app).await,
-            What::World => world(app, &app.changing.lock().await).await,
+            What::World | What::Components => world(app, &app.changing.lock().await).await,
         };
         if let Err(error) = loaded {
             tracing::error!(%error, ?what, "what another host changed couldn't be loaded: trying again");
@@ -63,7 +87,8 @@ pub(crate) async fn systems(app: &App) -> Result<(), StoreError> {
 
 async fn keys(app: &App) -> Result<(), StoreError> {
     let _changing = app.keys.changing.lock().await;
-    app.keys.load(app.store.keys().await?)
+    app.keys.load(app.store.keys().await?);
+    Ok(())
 }
 
 /// Puts in force what the database holds: policies and withdrawals at once, and a version that serves since as soon as its component
@@ -79,17 +104,24 @@ pub(crate) async fn world(app: &App, _changing: &MutexGuard<'_, ()>) -> Result<(
 /// later, since that may have been the host's fault.
 async fn load(app: &App) {
     let mut again = AGAIN;
+    let mut due = Instant::now() + again;
     loop {
-        let missing = !app.world.load().missing().is_empty();
-        tokio::select! {
-            () = app.held_back.notified() => {}
-            () = tokio::time::sleep(again), if missing => again = LONGEST.min(again * 2),
+        let missing = app.world.load().missing();
+        if missing.is_empty() {
+            again = AGAIN;
+            due = Instant::now() + again;
         }
-        let mut failed = false;
-        let wanted: BTreeSet<_> = {
-            let world = app.world.load();
-            world.held_back().into_iter().chain(world.missing()).collect()
+        let wanted = tokio::select! {
+            // What is newly active goes first.
+            biased;
+            () = app.held_back.notified() => app.world.load().held_back(),
+            () = tokio::time::sleep_until(due), if !missing.is_empty() => {
+                again = LONGEST.min(again * 2);
+                due = Instant::now() + again;
+                missing
+            }
         };
+        let mut failed = false;
         for digest in wanted {
             let loaded = match component(digest, &app.store, &app.sandbox, app.config.compile_timeout).await {
                 Ok(loaded) => loaded,
@@ -109,9 +141,6 @@ async fn load(app: &App) {
         if failed {
             tokio::time::sleep(PAUSE).await;
             app.held_back.notify_one();
-        }
-        if app.world.load().missing().is_empty() {
-            again = AGAIN;
         }
     }
 }

@@ -83,7 +83,7 @@ impl Server {
         let keys = Keys::new(config.app_requests_per_minute);
         let rows = store.keys().await?;
         let fresh = rows.is_empty();
-        keys.load(rows)?;
+        keys.load(rows);
         let systems = Systems::default();
         systems.load(store.systems(None).await?)?;
         let world = World::newest(&store).await?;

@@ -43,7 +43,14 @@ impl Registered {
 struct Known {
     recorded: Arc<Registered>,
     /// In force in its place: a stop that isn't on record yet, or couldn't be recorded.
-    halted: Option<Arc<Registered>>,
+    halted: Option<Pending>,
+}
+
+/// A stop that isn't known to be on record.
+struct Pending {
+    /// The version that was on record when it was asked for: it is on record with a later one, if at all.
+    after: u64,
+    stopped: Arc<Registered>,
 }
 
 /// By tenant and id.
@@ -79,12 +86,13 @@ impl Systems {
         let Some(known) = map.get_mut(tenant).and_then(|systems| systems.get_mut(id)) else { return Ok(None) };
         let recorded = Arc::clone(&known.recorded);
         if known.halted.is_none() {
-            known.halted = Some(if recorded.stopped {
+            let stopped = if recorded.stopped {
                 // As far as is known here: another host may have resumed it.
                 Arc::clone(&recorded)
             } else {
                 Arc::new(Registered::new(recorded.system.stop(Timestamp::now()), recorded.version + 1)?)
-            });
+            };
+            known.halted = Some(Pending { after: recorded.version, stopped });
         }
         Ok(Some(recorded))
     }
@@ -100,9 +108,26 @@ impl Systems {
             known.recorded = registered;
         }
         if known.recorded.stopped {
-            known.halted = None;
+            let version = known.recorded.version;
+            known.halted.take_if(|pending| pending.after < version);
         }
         Arc::clone(&known.recorded)
+    }
+
+    /// The database was read after a stop was asked for, and has one: gives what is on record. One that is pending was asked for
+    /// beside it.
+    pub(crate) fn put_stopped(&self, registered: Registered) -> Arc<Registered> {
+        let (tenant, id) = (registered.system.tenant.clone(), registered.system.id.clone());
+        let (stopped, version) = (registered.stopped, registered.version);
+        let newest = self.put(registered);
+        let mut map = self.map.write();
+        if let Some(known) = map.get_mut(&tenant).and_then(|systems| systems.get_mut(&id))
+            && stopped
+            && known.recorded.version == version
+        {
+            known.halted = None;
+        }
+        newest
     }
 
     /// Of one tenant, by id.
@@ -124,7 +149,7 @@ impl Systems {
 
 impl Known {
     fn in_force(&self) -> &Arc<Registered> {
-        self.halted.as_ref().unwrap_or(&self.recorded)
+        self.halted.as_ref().map_or(&self.recorded, |pending| &pending.stopped)
     }
 }
 
@@ -153,14 +178,20 @@ mod tests {
         // On record; then what came before it, late.
         assert_eq!((put(running().stop(Timestamp::now()), 4), put(running(), 3)), (4, 4));
         assert!(stopped());
-        // Stopped again beside a resumption that this host hasn't heard of.
+        // Stopped again beside a resumption that this host hasn't heard of; rows from before it are read late.
         systems.halt("acme", "bot").unwrap();
-        put(running(), 5);
+        assert_eq!((put(running().stop(Timestamp::now()), 4), put(running(), 5)), (4, 5));
         assert!(stopped());
         put(running().stop(Timestamp::now()), 6);
         // Resumed for good.
         put(running(), 7);
         assert!(!stopped());
         assert_eq!(systems.count(), (1, 0));
+        // Asked for beside another, which the database has.
+        put(running().stop(Timestamp::now()), 8);
+        systems.halt("acme", "bot").unwrap();
+        systems.put_stopped(Registered::new(running().stop(Timestamp::now()), 8).unwrap());
+        put(running(), 9);
+        assert!(!stopped());
     }
 }

@@ -177,8 +177,14 @@ fn depends_on(world: &World, scope: &Scope, policy: &Policy) -> impl PartialEq +
         (Scope::Tenant(other), scope) => scope.tenant() == Some(other),
         (Scope::System(..), _) => false,
     };
-    let standing: Vec<_> =
+    let mut standing: Vec<_> =
         policy.bindings.iter().map(|binding| world.standing(binding.plugin.as_str(), scope.tenant())).collect();
+    if *scope == Scope::Global {
+        // It binds none of a tenant's.
+        for versions in &mut standing {
+            versions.retain(|(_, tenant, ..)| tenant.is_none());
+        }
+    }
     (world.rulings(above), standing)
 }
 

@@ -110,6 +110,7 @@ pub(crate) async fn package(
     caller.must_be(&[Role::Dev])?;
     let since = query.since.as_deref().map(|text| door::parsed("since", text)).transpose()?;
     let bytes = door::read(body, app.config.max_component).await?;
+    caller.must_hold()?;
     let package = crate::publish::examine(bytes.to_vec().into()).await?;
     let (name, version) = (package.manifest.name.clone(), package.manifest.version.clone());
     let mut specification = Specification { title: Some(format!("{name} {version}, tried")), ..Default::default() };

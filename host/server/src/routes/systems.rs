@@ -118,10 +118,15 @@ pub(crate) async fn change(
     if body.value.id != id {
         return Err(Problem::invalid("id", format!("{:?} isn't the id in the address, {id:?}", body.value.id)));
     }
+    if found(&app, &caller, &id)?.stopped && !before.stopped {
+        // Changes that keep coming mustn't keep a stop from being recorded.
+        return Err(Problem::conflict(format!("system {id:?} is being stopped")).at("operational_status"));
+    }
     let system = before.system.changed(body.value, Timestamp::now())?;
     let version = before.version + 1;
     record(&app, &caller, &system, version, SystemEvent::Changed, &[]).await?;
-    shown(&app.systems.put(Registered::new(system, version).map_err(Problem::internal)?))
+    app.systems.put(Registered::new(system, version).map_err(Problem::internal)?);
+    shown(&*found(&app, &caller, &id)?)
 }
 
 /// Who stops or resumes a system, and why.
@@ -178,11 +183,29 @@ pub(crate) async fn stop(
     }
     // A stop must not wait for a long reason.
     intervention.check(1)?;
-    let stopped = loop {
+    if app.systems.get(caller.tenant(), &id).is_none() {
+        // Another host may have registered it a moment ago.
+        app.systems.put(stored(&app, &caller, &id).await?);
+    }
+    match recorded_stop(&app, &caller, &id, &intervention).await {
+        Ok(()) => {}
+        // Never in force, and so nothing to repeat.
+        Err(problem) if !found(&app, &caller, &id)?.stopped => return Err(problem),
+        Err(problem) => {
+            tracing::error!(system = id, problem = problem.detail(), "stopped in memory, but not on record");
+            return Err(problem.because("the system is stopped, but that isn't on record yet: repeat the request"));
+        }
+    }
+    tracing::warn!(system = id, operator = intervention.operator_id, "emergency stop");
+    shown(&*found(&app, &caller, &id)?)
+}
+
+/// Puts a stop in force, and on record next: should that fail, the system stays stopped.
+async fn recorded_stop(app: &SharedApp, caller: &Caller, id: &str, intervention: &Intervention) -> Result<(), Problem> {
+    loop {
         caller.must_hold()?;
-        // In force first, on record next: should recording fail, the system stays stopped.
-        let before = app.systems.halt(caller.tenant(), &id).map_err(Problem::internal)?;
-        let before = before.ok_or_else(|| unknown(&id))?;
+        let before = app.systems.halt(caller.tenant(), id).map_err(Problem::internal)?;
+        let before = before.ok_or_else(|| unknown(id))?;
         let (system, version) = if before.stopped {
             // As far as is known here; another host may have resumed it. Recording it again does no harm.
             (before.system.clone(), before.version)
@@ -190,23 +213,20 @@ pub(crate) async fn stop(
             (before.system.stop(Timestamp::now()), before.version + 1)
         };
         let event = SystemEvent::EmergencyStop;
-        match record(&app, &caller, &system, version, event, &intervention.confidential()).await {
-            Ok(()) => break app.systems.put(Registered::new(system, version).map_err(Problem::internal)?),
+        match record(app, caller, &system, version, event, &intervention.confidential()).await {
+            Ok(()) => {
+                app.systems.put(Registered::new(system, version).map_err(Problem::internal)?);
+                return Ok(());
+            }
             // It was on record already, or somebody has changed the system meanwhile.
             Err(problem) if problem.is_conflict() => {
-                let stored = app.systems.put(stored(&app, &caller, &id).await?);
-                if stored.stopped {
-                    break stored;
+                if app.systems.put_stopped(stored(app, caller, id).await?).stopped {
+                    return Ok(());
                 }
             }
-            Err(problem) => {
-                tracing::error!(system = id, problem = problem.detail(), "stopped in memory, but not on record");
-                return Err(problem.because("the system is stopped, but that isn't on record yet: repeat the request"));
-            }
+            Err(problem) => return Err(problem),
         }
-    };
-    tracing::warn!(system = id, operator = intervention.operator_id, "emergency stop");
-    shown(&stopped)
+    }
 }
 
 /// Lets a stopped system run again, as it was before. A person's act: admins only, with a reason.
@@ -235,5 +255,6 @@ pub(crate) async fn resume(
     let version = before.version + 1;
     record(&app, &caller, &system, version, SystemEvent::Resumed, &intervention.confidential()).await?;
     tracing::warn!(system = id, operator = intervention.operator_id, "resumed");
-    shown(&app.systems.put(Registered::new(system, version).map_err(Problem::internal)?))
+    app.systems.put(Registered::new(system, version).map_err(Problem::internal)?);
+    shown(&*found(&app, &caller, &id)?)
 }
