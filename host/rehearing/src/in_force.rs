@@ -6,7 +6,8 @@ use assize_registry::{Choice, Effective, Kind, Scope as Applies};
 use assize_store::{Reader, StoreError};
 use serde::{Deserialize, Serialize};
 
-use crate::world::{Scope, World};
+use crate::scope::Scope;
+use crate::world::World;
 
 /// What held for a scope, on two time axes.
 #[derive(Debug, Clone, Serialize, Deserialize)]

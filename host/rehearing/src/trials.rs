@@ -10,7 +10,7 @@ use assize_store::{DecisionFilter, PastDecision, Payloads, PolicyRow, Reader, St
 use semver::VersionReq;
 use serde::{Deserialize, Serialize};
 
-use crate::world::Scope;
+use crate::scope::Scope;
 
 /// Decisions that one report looks at, at most: half a second of reading.
 pub const MOST_DECISIONS: u32 = 10_000;

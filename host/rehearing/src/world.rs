@@ -16,68 +16,7 @@ use parking_lot::RwLock;
 use semver::Version;
 
 use crate::life::{Published, State, Step, steps};
-
-/// A version of a scope's policy.
-#[derive(Clone)]
-pub struct Ruling {
-    /// From 1, without gaps.
-    pub version: u64,
-    /// SHA-256 of its bytes.
-    pub hash: Digest,
-    /// What it says.
-    pub policy: Arc<Policy>,
-    /// When it was set.
-    pub at: Timestamp,
-}
-
-/// A scope that policies can be set for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// The whole host.
-    Global,
-    /// A tenant.
-    Tenant(String),
-    /// A tenant's system.
-    System(String, String),
-}
-
-impl Scope {
-    /// As addresses and rows write it. The tenant stands beside it.
-    pub fn name(&self) -> String {
-        match self {
-            Self::Global => "global".to_owned(),
-            Self::Tenant(_) => "tenant".to_owned(),
-            Self::System(_, id) => format!("system:{id}"),
-        }
-    }
-
-    /// As a snapshot's layers and the runs on record call it.
-    pub fn layer(&self) -> String {
-        match self {
-            Self::Tenant(tenant) => format!("tenant:{tenant}"),
-            _ => self.name(),
-        }
-    }
-
-    /// Whose; none for the whole host.
-    pub fn tenant(&self) -> Option<&str> {
-        match self {
-            Self::Global => None,
-            Self::Tenant(tenant) | Self::System(tenant, _) => Some(tenant),
-        }
-    }
-
-    /// `global`, `tenant`, `tenant:NAME` (the caller's own) or `system:ID`.
-    pub fn parse(text: &str, tenant: &str) -> Option<Self> {
-        match text.split_once(':') {
-            None if text == "global" => Some(Self::Global),
-            None if text == "tenant" => Some(Self::Tenant(tenant.to_owned())),
-            Some(("tenant", name)) if name == tenant => Some(Self::Tenant(name.to_owned())),
-            Some(("system", id)) if !id.is_empty() => Some(Self::System(tenant.to_owned(), id.to_owned())),
-            _ => None,
-        }
-    }
-}
+use crate::scope::{Ruling, Scope};
 
 /// A snapshot's place in the cache: the tenant, and the system where it has a policy of its own.
 type CacheKey = (String, Option<String>);
@@ -152,7 +91,7 @@ impl World {
             };
             let scope = scope.ok_or_else(|| corrupt("unknown scope".to_owned()))?;
             let policy = Arc::new(policy);
-            world = world.with_policy(scope, Ruling { version: row.version, hash: row.hash, policy, at: row.at });
+            world.set(scope, Ruling { version: row.version, hash: row.hash, policy, at: row.at });
         }
         Ok(world)
     }
@@ -232,9 +171,11 @@ impl World {
     /// With a scope's newest policy.
     #[must_use]
     pub fn with_policy(&self, scope: Scope, ruling: Ruling) -> Self {
-        self.changed(|world| {
-            Arc::make_mut(&mut world.policies).insert(scope, ruling);
-        })
+        self.changed(|world| world.set(scope, ruling))
+    }
+
+    fn set(&mut self, scope: Scope, ruling: Ruling) {
+        Arc::make_mut(&mut self.policies).insert(scope, ruling);
     }
 
     /// With a component that is loaded.

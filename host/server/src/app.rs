@@ -15,6 +15,9 @@ use crate::signer::Signer;
 use crate::simulations::Simulations;
 use crate::systems::Systems;
 
+/// How often something is tried that takes long, where what it depends on changes meanwhile: see [`App::changing`].
+pub(crate) const TRIES: u8 = 8;
+
 /// The host's state.
 pub(crate) struct App {
     pub(crate) config: Config,

@@ -1,6 +1,6 @@
 //! The host over HTTP: identity, limits, the pipeline from a request to a recorded decision.
 //!
-//! axum lives here and nowhere else. [`Server`] opens a store, brings back into memory what is in force, and serves it.
+//! axum and hyper live here and nowhere else. [`Server`] opens a store, brings back into memory what is in force, and serves it.
 //! Every handler parses at the door and answers problems after RFC 9457. Judging itself is `assize_kernel::decide`, called
 //! by `pipeline`, and by `health` on a case of nothing; rows and their order are the store's.
 

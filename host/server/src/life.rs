@@ -5,16 +5,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::app::App;
+use assize_ledger::{Digest, Timestamp};
+use assize_rehearing::{Published, Scope, State, World, served};
+use assize_sandbox::Plugin;
+use assize_store::{ActivationEvent, Change};
+
+use crate::app::{App, TRIES};
 use crate::identity::Caller;
 use crate::problem::Problem;
 use crate::publish::{by, compile};
 use crate::whose::Named;
 use crate::{eyes, health, signing};
-use assize_ledger::{Digest, Timestamp};
-use assize_rehearing::{Published, Scope, State, World, served};
-use assize_sandbox::Plugin;
-use assize_store::{ActivationEvent, Change};
 
 /// A step, and what whoever takes it says.
 #[derive(Debug, Default)]
@@ -212,9 +213,6 @@ async fn may_serve(
     }
     Ok(details)
 }
-
-/// How often a version's health is looked at, where what it depends on changes meanwhile.
-const TRIES: u8 = 8;
 
 /// A version that was found in good health: beside the order of changes, since compiling takes seconds and a plugin's own code
 /// takes as long as its fuel lasts. Whatever must not wait, a yank, goes on meanwhile.

@@ -12,7 +12,8 @@ use semver::Version;
 
 use super::{Base, SimulationError, Specification};
 use crate::archive::Archive;
-use crate::world::{Ruling, Scope, World, candidate};
+use crate::scope::{Ruling, Scope};
+use crate::world::{World, candidate};
 
 /// A case that waits to be judged.
 #[derive(Debug)]

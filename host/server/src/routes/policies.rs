@@ -14,7 +14,7 @@ use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use tokio::sync::MutexGuard;
 
-use crate::app::{App, SharedApp};
+use crate::app::{App, SharedApp, TRIES};
 use crate::door::{Parameters, StrictJson, parsed};
 use crate::identity::{Caller, Role};
 use crate::problem::Problem;
@@ -142,9 +142,6 @@ pub(super) struct Proposed {
     /// What its entry commits to.
     pub(super) confidential: Vec<(&'static str, String)>,
 }
-
-/// How often a policy is checked, where what it depends on changes meanwhile.
-const TRIES: u8 = 8;
 
 /// Checks what is proposed and puts it in force, as the next version after the one that stands.
 ///
