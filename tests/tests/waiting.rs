@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use assize_tests::{Client, Server, agent, answer, guest, law, policy, repacked, rounds};
+use assize_tests::{Client, Dice, Server, agent, answer, guest, law, policy, repacked, rounds};
 use serde_json::{Value, json};
 
 /// The agent that misbehaves on request as `acme/slow`, with all the fuel that a version may ask for.
@@ -145,6 +145,38 @@ fn a_key_that_is_revoked_while_its_request_comes_in_does_nothing_more() {
     }
     assert_eq!(tenant.entries(), before);
     assert_eq!(tenant.get("/v1/systems/bot").expect(200)["operational_status"], "active");
+}
+
+#[test]
+fn an_export_ends_when_its_key_is_revoked() {
+    let server = Server::with_guests();
+    let tenant = server.tenant();
+    // More than what lies between a reader that doesn't read and whoever writes to it; nothing that packs well.
+    let mut dice = Dice::new();
+    for _ in 0..80 {
+        let prompt: String = (0..30_000).map(|_| format!("{:016x}", dice.any())).collect();
+        tenant.decide(None, "production", &prompt);
+    }
+    let auditor = tenant.role("auditor");
+    let id = auditor.get("/v1/me").expect(200)["key_id"].as_str().unwrap().to_owned();
+    let address = server.base().strip_prefix("http://").unwrap();
+    let whole = |revoke: bool| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let key = auditor.key();
+        let head = "GET /v1/ledger/export HTTP/1.1\r\nhost: h\r\nconnection: close\r\nauthorization: Bearer";
+        stream.write_all(format!("{head} {key}\r\n\r\n").as_bytes()).unwrap();
+        let mut file = vec![0; 64 << 10];
+        stream.read_exact(&mut file).unwrap();
+        if revoke {
+            assert_eq!(tenant.delete(&format!("/v1/keys/{id}")).status, 204);
+        }
+        drop(stream.read_to_end(&mut file));
+        assert!(file.starts_with(b"HTTP/1.1 200 "));
+        // The last chunk of a body whose length wasn't known is an empty one.
+        file.ends_with(b"\r\n0\r\n\r\n")
+    };
+    assert!(whole(false));
+    assert!(!whole(true));
 }
 
 #[test]

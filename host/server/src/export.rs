@@ -17,8 +17,9 @@ use crate::signer::{Introduction, SignError, introductions, keyring};
 
 /// Entries that are read at once.
 const BATCH: u64 = 128;
-/// Chunks that wait for a slow reader.
+/// Chunks that wait for a slow reader, and bytes of which there is one at the latest.
 const AHEAD: usize = 4;
+const CHUNK: usize = 256 << 10;
 
 /// A place in the log: an entry's number, or a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,9 +104,9 @@ pub(crate) async fn begin(app: &SharedApp, caller: &Caller, export: Export) -> R
         payloads: export.payloads,
     };
     let (sender, receiver) = mpsc::channel(AHEAD);
-    let app = SharedApp::clone(app);
+    let (app, caller) = (SharedApp::clone(app), caller.clone());
     tokio::spawn(async move {
-        if let Err(error) = send(&app, header, covered.note.clone(), &sender).await {
+        if let Err(error) = send(&app, &caller, header, covered.note.clone(), &sender).await {
             tracing::error!(%error, "an export ended early");
             // Whoever reads sees a broken transfer, and not a short file.
             drop(sender.send(Err(std::io::Error::other(error.to_string()))).await);
@@ -127,12 +128,15 @@ enum SendError {
     Hole(u64),
     #[error("what entry {0} binds was erased meanwhile: ask again")]
     Erased(u64),
+    #[error("key {0} was revoked meanwhile")]
+    Revoked(String),
     #[error("the reader went away")]
     Gone,
 }
 
 async fn send(
     app: &SharedApp,
+    caller: &Caller,
     header: ExportHeader,
     note: String,
     sender: &mpsc::Sender<Chunk>,
@@ -179,6 +183,9 @@ async fn send(
                 }
             }
             next += 1;
+            if out.get_mut().len() >= CHUNK {
+                flush(&mut out, sender, caller).await?;
+            }
             if let Some(checkpoint) =
                 checkpoints.next_if(|checkpoint| checkpoint.size == next && checkpoint.size != size)
             {
@@ -190,7 +197,7 @@ async fn send(
         if next != end {
             return Err(SendError::Hole(next));
         }
-        flush(&mut out, sender).await?;
+        flush(&mut out, sender, caller).await?;
     }
     out.rest(&store.roots(nodes(to..size)).await?)?;
     if to < size {
@@ -237,7 +244,13 @@ fn nodes(leaves: std::ops::Range<u64>) -> Vec<std::ops::Range<u64>> {
     full_nodes(leaves).map(|(height, index)| index << height..(index + 1) << height).collect()
 }
 
-async fn flush(out: &mut ExportWriter<Vec<u8>>, sender: &mpsc::Sender<Chunk>) -> Result<(), SendError> {
+async fn flush(
+    out: &mut ExportWriter<Vec<u8>>,
+    sender: &mpsc::Sender<Chunk>,
+    caller: &Caller,
+) -> Result<(), SendError> {
+    // A reader may take as long as it likes, and its key be revoked meanwhile.
+    caller.must_hold().map_err(|_| SendError::Revoked(caller.key.clone()))?;
     let chunk = std::mem::take(out.get_mut());
     if chunk.is_empty() {
         return Ok(());

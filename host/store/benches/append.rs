@@ -1,5 +1,5 @@
 //! How many decisions a second are made durable, and how long checking them takes: with a 500-byte input, a record of
-//! 2.5 KB, and as many requests at once as clients.
+//! 2.5 KB, and as many requests at once as clients. `-- sqlite 256` measures one database with so many clients alone.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 #[path = "../tests/common/mod.rs"]
@@ -12,6 +12,10 @@ use std::sync::Arc;
 use assize_store::{DecisionDraft, VerifyOptions};
 use common::database::Database;
 use common::postgres::Server;
+
+/// The product's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn draft(n: u64) -> DecisionDraft {
     let mut draft = common::build("acme", n, false, 0);
@@ -29,13 +33,21 @@ fn ticks() -> u64 {
 
 #[tokio::main]
 async fn main() {
-    for (clients, each) in [(1, 2_000), (8, 2_000), (64, 1_000), (256, 400)] {
+    // Cargo itself adds `--bench`.
+    let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let database = |name: &str| asked.first().is_none_or(|asked| asked == name);
+    let clients = |clients: u64| asked.get(1).is_none_or(|asked| asked.parse() == Ok(clients));
+    let sizes = [(1, 2_000), (8, 2_000), (64, 1_000), (256, 400), (1_024, 200)];
+    for (clients, each) in sizes.into_iter().filter(|_| database("sqlite")).filter(|(asked, _)| clients(*asked)) {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         measure(&Database::Sqlite(dir), clients, each).await;
     }
+    if !database("postgres") {
+        return;
+    }
     // As it is installed: every commit is on the disk.
     let Some(server) = Server::start(&[]).map(Arc::new) else { return };
-    for (clients, each) in [(1, 2_000), (8, 2_000), (64, 1_000), (256, 400), (1_024, 200)] {
+    for (clients, each) in sizes.into_iter().filter(|(asked, _)| clients(*asked)) {
         let url = server.database();
         measure(&Database::Postgres { server: Arc::clone(&server), url }, clients, each).await;
     }

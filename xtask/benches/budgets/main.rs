@@ -24,6 +24,10 @@ use anyhow::Context as _;
 use clap::Parser;
 use xtask::Dist;
 
+/// The product's: what is measured inside this process is measured as it is shipped.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures the budgets.
 #[derive(Debug, Parser)]
 struct Arguments {
