@@ -2,6 +2,7 @@
 //! hang up; and clients that never finish what they began, when the host ends.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::thread;
@@ -154,7 +155,10 @@ fn an_export_ends_when_its_key_is_revoked() {
     // More than what lies between a reader that doesn't read and whoever writes to it; nothing that packs well.
     let mut dice = Dice::new();
     for _ in 0..80 {
-        let prompt: String = (0..30_000).map(|_| format!("{:016x}", dice.any())).collect();
+        let mut prompt = String::new();
+        for _ in 0..30_000 {
+            write!(prompt, "{:016x}", dice.any()).unwrap();
+        }
         tenant.decide(None, "production", &prompt);
     }
     let auditor = tenant.role("auditor");

@@ -10,6 +10,7 @@ use std::time::Duration;
 use assize_registry::{Choice, Kind};
 use assize_sandbox::contract::{self, Assessment, Effect, Finding, Judgment, Opinion, Ruling, Verdict};
 use assize_sandbox::{Advice, Call, Limits, Plugin, Settings};
+use futures::future::BoxFuture;
 
 use crate::input::Input;
 use crate::outcome::{Conclusion, Reason, conclude};
@@ -70,43 +71,59 @@ pub struct Judged {
 ///
 /// # Errors
 /// Where the case names no known environment. It can't be judged, since no thresholds hold for it.
-pub async fn decide(snapshot: &Arc<Snapshot>, input: &Arc<Input>) -> Result<Judged, UnknownEnvironment> {
-    let environment: Environment = input.case().environment.parse()?;
-    let thresholds = snapshot.policy().thresholds(environment);
-    if input.halt().is_some() {
-        return Ok(stopped(thresholds));
-    }
-    let mut bench = Bench::new(snapshot, input);
-    step().await;
-    bench.seat();
-
-    let opinions = bench.ask_agents().await;
-    let (risk, scorecards) = weigh(opinions);
-    for card in &scorecards {
-        let verdict = thresholds.verdict(card.score);
-        if demands(verdict) {
-            bench.reasons.push(Reason::risk(verdict, &card.layer));
+pub fn decide<'a>(
+    snapshot: &'a Arc<Snapshot>,
+    input: &'a Arc<Input>,
+) -> BoxFuture<'a, Result<Judged, UnknownEnvironment>> {
+    Box::pin(async move {
+        let environment: Environment = input.case().environment.parse()?;
+        let thresholds = snapshot.policy().thresholds(environment);
+        if input.halt().is_some() {
+            return Ok(stopped(thresholds));
         }
-    }
+        let mut bench = Bench::new(snapshot, input);
+        step().await;
+        bench.seat();
 
-    let advice = Advice::new(risk);
-    let judgments = bench.ask_rules(&advice).await;
-    if !bench.judging {
-        bench.reasons.push(Reason::no_policy(snapshot.policy().on_failure));
-    }
-    let so_far = conclude(bench.reasons.clone());
+        let opinions = bench.ask_agents().await;
+        let (risk, scorecards) = weigh(opinions);
+        for card in &scorecards {
+            let verdict = thresholds.verdict(card.score);
+            if demands(verdict) {
+                bench.reasons.push(Reason::risk(verdict, &card.layer));
+            }
+        }
 
-    let risk = advice.into_risk();
-    let (score, confidence) = (risk.score, risk.confidence);
-    let outcome = contract::Outcome { verdict: so_far.verdict, reason: so_far.reason, risk, judgments };
-    let effects = bench.ask_actions(&outcome).await;
+        let advice = Advice::new(risk);
+        let judgments = bench.ask_rules(&advice).await;
+        if !bench.judging {
+            bench.reasons.push(Reason::no_policy(snapshot.policy().on_failure));
+        }
+        let so_far = conclude(bench.reasons.clone());
 
-    // An action that failed may have been the one that should have told somebody.
-    let conclusion = conclude(bench.reasons);
-    step().await;
-    let (runs, skipped, findings) = (bench.runs, bench.skipped, named(outcome));
-    let kill_switch = false;
-    Ok(Judged { conclusion, score, confidence, scorecards, thresholds, kill_switch, runs, skipped, findings, effects })
+        let risk = advice.into_risk();
+        let (score, confidence) = (risk.score, risk.confidence);
+        let outcome = contract::Outcome { verdict: so_far.verdict, reason: so_far.reason, risk, judgments };
+        let effects = bench.ask_actions(&outcome).await;
+
+        // An action that failed may have been the one that should have told somebody.
+        let conclusion = conclude(bench.reasons);
+        step().await;
+        let (runs, skipped, findings) = (bench.runs, bench.skipped, named(outcome));
+        let kill_switch = false;
+        Ok(Judged {
+            conclusion,
+            score,
+            confidence,
+            scorecards,
+            thresholds,
+            kill_switch,
+            runs,
+            skipped,
+            findings,
+            effects,
+        })
+    })
 }
 
 /// BTV-1: blocked, risk 10.0, and no plugin runs.

@@ -7,6 +7,7 @@ use assize_kernel::{Snapshot, SnapshotError};
 use assize_ledger::Digest;
 use assize_sandbox::{Plugin, Sandbox};
 use assize_store::{Reader, StoreError};
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
 use crate::world::World;
@@ -67,27 +68,29 @@ impl Archive {
     }
 
     /// A component, compiled. Whether a version is yanked or retired by now doesn't matter.
-    pub async fn plugin(&self, digest: Digest) -> Result<Arc<Plugin>, ArchiveError> {
-        if let Some(plugin) = self.loaded(digest) {
-            return Ok(plugin);
-        }
-        let _loading = self.loading.lock().await;
-        if let Some(plugin) = self.loaded(digest) {
-            return Ok(plugin);
-        }
-        let bytes = self.reader.component(&digest).await?;
-        let bytes = bytes.ok_or_else(|| ArchiveError::Incomplete(format!("component {digest}")))?;
-        let unreadable = |detail: String| ArchiveError::Unreadable(format!("component {digest}"), detail);
-        let found = Digest::of(&bytes);
-        if found != digest {
-            return Err(unreadable(format!("it hashes to {found}")));
-        }
-        let sandbox = self.sandbox.clone();
-        let loaded = tokio::task::spawn_blocking(move || sandbox.load(&bytes)).await;
-        let loaded = loaded.map_err(|error| unreadable(error.to_string()))?;
-        let plugin = Arc::new(loaded.map_err(|error| unreadable(error.to_string()))?);
-        self.keep(Arc::clone(&plugin));
-        Ok(plugin)
+    pub fn plugin(&self, digest: Digest) -> BoxFuture<'_, Result<Arc<Plugin>, ArchiveError>> {
+        Box::pin(async move {
+            if let Some(plugin) = self.loaded(digest) {
+                return Ok(plugin);
+            }
+            let _loading = self.loading.lock().await;
+            if let Some(plugin) = self.loaded(digest) {
+                return Ok(plugin);
+            }
+            let bytes = self.reader.component(&digest).await?;
+            let bytes = bytes.ok_or_else(|| ArchiveError::Incomplete(format!("component {digest}")))?;
+            let unreadable = |detail: String| ArchiveError::Unreadable(format!("component {digest}"), detail);
+            let found = Digest::of(&bytes);
+            if found != digest {
+                return Err(unreadable(format!("it hashes to {found}")));
+            }
+            let sandbox = self.sandbox.clone();
+            let loaded = tokio::task::spawn_blocking(move || sandbox.load(&bytes)).await;
+            let loaded = loaded.map_err(|error| unreadable(error.to_string()))?;
+            let plugin = Arc::new(loaded.map_err(|error| unreadable(error.to_string()))?);
+            self.keep(Arc::clone(&plugin));
+            Ok(plugin)
+        })
     }
 
     fn loaded(&self, digest: Digest) -> Option<Arc<Plugin>> {
@@ -133,17 +136,19 @@ impl Archive {
     }
 
     /// A snapshot with the components of all its candidates.
-    pub async fn equipped(&self, bare: &Snapshot) -> Result<Arc<Snapshot>, ArchiveError> {
-        let mut plugins = HashMap::new();
-        for candidate in bare.bindings().iter().flat_map(|bound| &bound.candidates) {
-            if let std::collections::hash_map::Entry::Vacant(place) = plugins.entry(candidate.digest) {
-                place.insert(self.plugin(candidate.digest).await?);
+    pub fn equipped<'a>(&'a self, bare: &'a Snapshot) -> BoxFuture<'a, Result<Arc<Snapshot>, ArchiveError>> {
+        Box::pin(async move {
+            let mut plugins = HashMap::new();
+            for candidate in bare.bindings().iter().flat_map(|bound| &bound.candidates) {
+                if let std::collections::hash_map::Entry::Vacant(place) = plugins.entry(candidate.digest) {
+                    place.insert(self.plugin(candidate.digest).await?);
+                }
             }
-        }
-        let snapshot = Snapshot::from_bytes(Arc::clone(bare.bytes()), |digest| plugins.get(&digest).cloned());
-        let unreadable =
-            |error: SnapshotError| ArchiveError::Unreadable(format!("snapshot {}", bare.hash()), error.to_string());
-        snapshot.map(Arc::new).map_err(unreadable)
+            let snapshot = Snapshot::from_bytes(Arc::clone(bare.bytes()), |digest| plugins.get(&digest).cloned());
+            let unreadable =
+                |error: SnapshotError| ArchiveError::Unreadable(format!("snapshot {}", bare.hash()), error.to_string());
+            snapshot.map(Arc::new).map_err(unreadable)
+        })
     }
 
     /// A recorded snapshot without any component.

@@ -13,6 +13,7 @@ use assize_kernel::{
 use assize_ledger::{Digest, Timestamp};
 use assize_registry::Choice;
 use assize_sandbox::contract::Verdict;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::archive::Archive;
@@ -119,27 +120,34 @@ const MOST_TO_PAIR: usize = 8;
 
 impl Archive {
     /// Says why decisions `one` and `other` came out differently; `tenant` restricts whose they may be. Nothing is recorded.
-    pub async fn compare(&self, tenant: Option<&str>, one: &str, other: &str) -> Result<Compared, ReplayError> {
-        let (one, other) = (self.recall(tenant, one).await?, self.recall(tenant, other).await?);
-        let contrast = contrast(told(&one), told(&other));
-        let mut compared = Compared {
-            summary: String::new(),
-            one: in_short(&one),
-            other: in_short(&other),
-            contrast,
-            decisive: Vec::new(),
-            trials: Vec::new(),
-            caveat: None,
-        };
-        let basis = Basis::of(&one.record, &other.record);
-        if let Some(basis) = basis {
-            match self.room(&one, &other).await? {
-                Ok(room) => room.try_out(basis, &mut compared).await?,
-                Err(why) => compared.caveat = Some(why),
+    pub fn compare<'a>(
+        &'a self,
+        tenant: Option<&'a str>,
+        one: &'a str,
+        other: &'a str,
+    ) -> BoxFuture<'a, Result<Compared, ReplayError>> {
+        Box::pin(async move {
+            let (one, other) = (self.recall(tenant, one).await?, self.recall(tenant, other).await?);
+            let contrast = contrast(told(&one), told(&other));
+            let mut compared = Compared {
+                summary: String::new(),
+                one: in_short(&one),
+                other: in_short(&other),
+                contrast,
+                decisive: Vec::new(),
+                trials: Vec::new(),
+                caveat: None,
+            };
+            let basis = Basis::of(&one.record, &other.record);
+            if let Some(basis) = basis {
+                match self.room(&one, &other).await? {
+                    Ok(room) => room.try_out(basis, &mut compared).await?,
+                    Err(why) => compared.caveat = Some(why),
+                }
             }
-        }
-        compared.summary = summary(&compared, basis);
-        Ok(compared)
+            compared.summary = summary(&compared, basis);
+            Ok(compared)
+        })
     }
 
     /// Both decisions with their components, or why they can't be judged again.

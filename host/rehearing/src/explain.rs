@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use assize_kernel::{Explanation, Input, Record, Snapshot, explain};
 use assize_ledger::Digest;
+use futures::future::BoxFuture;
 
 use crate::archive::Archive;
 use crate::replay::{ReplayError, Unreplayable};
@@ -21,9 +22,15 @@ pub(crate) struct Past {
 
 impl Archive {
     /// Explains decision `id`; `tenant` restricts whose it may be. No plugin runs.
-    pub async fn explain(&self, tenant: Option<&str>, id: &str) -> Result<Explanation, ReplayError> {
-        let past = self.recall(tenant, id).await?;
-        Ok(explain(&past.record, &past.snapshot, past.input.as_deref()))
+    pub fn explain<'a>(
+        &'a self,
+        tenant: Option<&'a str>,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Explanation, ReplayError>> {
+        Box::pin(async move {
+            let past = self.recall(tenant, id).await?;
+            Ok(explain(&past.record, &past.snapshot, past.input.as_deref()))
+        })
     }
 
     /// Reads a decision. Without its record there is nothing to tell; without its input, less.

@@ -4,6 +4,7 @@ use assize_kernel::{Bound, FailurePolicy, Layer, Merged, Snapshot, SnapshotError
 use assize_ledger::{Digest, Timestamp};
 use assize_registry::{Choice, Effective, Kind, Scope as Applies};
 use assize_store::{Reader, StoreError};
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::scope::Scope;
@@ -90,20 +91,22 @@ pub enum InForceError {
 
 impl InForce {
     /// What held for facts of `as_of`, by what the store had at `known_at`.
-    pub async fn read(
-        reader: &Reader,
-        scope: &Scope,
+    pub fn read<'a>(
+        reader: &'a Reader,
+        scope: &'a Scope,
         as_of: Timestamp,
         known_at: Timestamp,
-    ) -> Result<Self, InForceError> {
-        let world = World::known_at(reader, known_at).await?;
-        let (tenant, system) = match scope {
-            // No tenant has this name, so that the host's own policy stands alone.
-            Scope::Global => ("", None),
-            Scope::Tenant(tenant) => (tenant.as_str(), None),
-            Scope::System(tenant, id) => (tenant.as_str(), Some(id.as_str())),
-        };
-        Ok(Self::of(&*world.snapshot(tenant, system)?, scope, as_of, known_at))
+    ) -> BoxFuture<'a, Result<Self, InForceError>> {
+        Box::pin(async move {
+            let world = World::known_at(reader, known_at).await?;
+            let (tenant, system) = match scope {
+                // No tenant has this name, so that the host's own policy stands alone.
+                Scope::Global => ("", None),
+                Scope::Tenant(tenant) => (tenant.as_str(), None),
+                Scope::System(tenant, id) => (tenant.as_str(), Some(id.as_str())),
+            };
+            Ok(Self::of(&*world.snapshot(tenant, system)?, scope, as_of, known_at))
+        })
     }
 
     fn of(snapshot: &Snapshot, scope: &Scope, as_of: Timestamp, known_at: Timestamp) -> Self {

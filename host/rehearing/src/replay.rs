@@ -6,6 +6,7 @@ use std::sync::Arc;
 use assize_kernel::{Comparison, Input, Record, RunStatus, Snapshot, WhySkipped, compare, decide};
 use assize_ledger::Digest;
 use assize_store::{DecisionFilter, PastDecision, Payloads, StoreError};
+use futures::future::BoxFuture;
 use serde::Serialize;
 
 use crate::archive::{Archive, ArchiveError};
@@ -92,31 +93,35 @@ pub enum ReplayError {
 impl Archive {
     /// Judges decision `id` again: the recorded snapshot and input, the archived components, the same `decide`. `tenant`
     /// restricts whose decision it may be. Effects are planned again and never carried out.
-    pub async fn replay(&self, tenant: Option<&str>, id: &str) -> Result<Replay, ReplayError> {
-        let stored = self.reader().decision(tenant, id).await?;
-        let stored = stored.ok_or_else(|| ReplayError::NotFound(id.to_owned()))?;
-        let past = PastDecision { row: stored.row, input: stored.input, record: stored.record };
-        Ok(self.judge_again(&past).await?)
+    pub fn replay<'a>(&'a self, tenant: Option<&'a str>, id: &'a str) -> BoxFuture<'a, Result<Replay, ReplayError>> {
+        Box::pin(async move {
+            let stored = self.reader().decision(tenant, id).await?;
+            let stored = stored.ok_or_else(|| ReplayError::NotFound(id.to_owned()))?;
+            let past = PastDecision { row: stored.row, input: stored.input, record: stored.record };
+            Ok(self.judge_again(&past).await?)
+        })
     }
 
     /// Judges a past decision again.
-    pub async fn judge_again(&self, past: &PastDecision) -> Result<Replay, Unreplayable> {
-        let PastDecision { row, input, record } = past;
-        let erased = |what| Unreplayable::Erased { id: row.id.clone(), what };
-        let record = record.as_deref().ok_or_else(|| erased("record"))?;
-        let input = input.as_deref().ok_or_else(|| erased("input"))?;
-        let unreadable = |what| move |error: String| Unreplayable::Unreadable(what, error);
-        let record: Record =
-            serde_json::from_slice(record).map_err(|error| unreadable("the record")(error.to_string()))?;
-        let input = Input::from_bytes(input).map_err(|error| unreadable("the input")(error.to_string()))?;
-        let snapshot = self.snapshot(record.policy.snapshot, |snapshot| needed(&record, snapshot)).await?;
-        let judged = decide(&snapshot, &Arc::new(input)).await;
-        let judged = judged.map_err(|error| unreadable("the input")(error.to_string()))?;
-        let comparison = compare(&record, &judged, self.sandbox().id());
-        let state = State::of(&comparison);
-        let verdict = record.outcome.verdict.to_string();
-        let (id, seq, comparison) = (row.id.clone(), row.seq, Some(comparison));
-        Ok(Replay { id, seq, verdict, state, why: None, comparison })
+    pub fn judge_again<'a>(&'a self, past: &'a PastDecision) -> BoxFuture<'a, Result<Replay, Unreplayable>> {
+        Box::pin(async move {
+            let PastDecision { row, input, record } = past;
+            let erased = |what| Unreplayable::Erased { id: row.id.clone(), what };
+            let record = record.as_deref().ok_or_else(|| erased("record"))?;
+            let input = input.as_deref().ok_or_else(|| erased("input"))?;
+            let unreadable = |what| move |error: String| Unreplayable::Unreadable(what, error);
+            let record: Record =
+                serde_json::from_slice(record).map_err(|error| unreadable("the record")(error.to_string()))?;
+            let input = Input::from_bytes(input).map_err(|error| unreadable("the input")(error.to_string()))?;
+            let snapshot = self.snapshot(record.policy.snapshot, |snapshot| needed(&record, snapshot)).await?;
+            let judged = decide(&snapshot, &Arc::new(input)).await;
+            let judged = judged.map_err(|error| unreadable("the input")(error.to_string()))?;
+            let comparison = compare(&record, &judged, self.sandbox().id());
+            let state = State::of(&comparison);
+            let verdict = record.outcome.verdict.to_string();
+            let (id, seq, comparison) = (row.id.clone(), row.seq, Some(comparison));
+            Ok(Replay { id, seq, verdict, state, why: None, comparison })
+        })
     }
 }
 
@@ -145,43 +150,49 @@ impl Replays {
 
     /// The next one; none after the last. One that can't be judged again says why.
     pub async fn next(&mut self) -> Result<Option<Replay>, StoreError> {
-        loop {
-            if let Some(replay) = self.ready.pop_front() {
-                return Ok(Some(replay));
+        self.advance().await
+    }
+
+    fn advance(&mut self) -> BoxFuture<'_, Result<Option<Replay>, StoreError>> {
+        Box::pin(async move {
+            loop {
+                if let Some(replay) = self.ready.pop_front() {
+                    return Ok(Some(replay));
+                }
+                while self.under_way.len() < TASKS && self.next < self.end {
+                    let reader = self.archive.reader();
+                    let rows = reader
+                        .past(
+                            self.tenant.as_deref(),
+                            &self.filter,
+                            self.next,
+                            self.end,
+                            AT_ONCE,
+                            Payloads::InputsAndRecords,
+                        )
+                        .await?;
+                    self.next = match rows.last() {
+                        Some(last) if rows.len() == AT_ONCE as usize => last.row.seq + 1,
+                        _ => self.end,
+                    };
+                    let archive = Arc::clone(&self.archive);
+                    self.under_way.push_back(Task::spawn(async move {
+                        let archive = &archive;
+                        side_by_side(rows, |past| async move {
+                            let replay = archive.judge_again(&past).await;
+                            replay.unwrap_or_else(|why| impossible(&past, &why))
+                        })
+                        .await
+                    }));
+                }
+                let Some(first) = self.under_way.pop_front() else { return Ok(None) };
+                let replays = first.join().await.map_err(|error| StoreError::Storage {
+                    action: "judging past decisions again",
+                    detail: error.to_string(),
+                })?;
+                self.ready = replays.into();
             }
-            while self.under_way.len() < TASKS && self.next < self.end {
-                let reader = self.archive.reader();
-                let rows = reader
-                    .past(
-                        self.tenant.as_deref(),
-                        &self.filter,
-                        self.next,
-                        self.end,
-                        AT_ONCE,
-                        Payloads::InputsAndRecords,
-                    )
-                    .await?;
-                self.next = match rows.last() {
-                    Some(last) if rows.len() == AT_ONCE as usize => last.row.seq + 1,
-                    _ => self.end,
-                };
-                let archive = Arc::clone(&self.archive);
-                self.under_way.push_back(Task::spawn(async move {
-                    let archive = &archive;
-                    side_by_side(rows, |past| async move {
-                        let replay = archive.judge_again(&past).await;
-                        replay.unwrap_or_else(|why| impossible(&past, &why))
-                    })
-                    .await
-                }));
-            }
-            let Some(first) = self.under_way.pop_front() else { return Ok(None) };
-            let replays = first.join().await.map_err(|error| StoreError::Storage {
-                action: "judging past decisions again",
-                detail: error.to_string(),
-            })?;
-            self.ready = replays.into();
-        }
+        })
     }
 }
 

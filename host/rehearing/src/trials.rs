@@ -7,6 +7,7 @@ use assize_ledger::{Digest, Timestamp};
 use assize_registry::{Kind, PackageName};
 use assize_sandbox::contract::Verdict;
 use assize_store::{DecisionFilter, PastDecision, Payloads, PolicyRow, Reader, StoreError};
+use futures::future::BoxFuture;
 use semver::VersionReq;
 use serde::{Deserialize, Serialize};
 
@@ -126,44 +127,46 @@ pub struct Side {
 
 /// Reports on the trials of a scope's newest policy; none where the scope has no policy. `tenant` restricts whose decisions are
 /// looked at, `since` to those judged then or later, `most` how many.
-pub async fn trials(
-    reader: &Reader,
-    scope: &Scope,
-    tenant: Option<&str>,
+pub fn trials<'a>(
+    reader: &'a Reader,
+    scope: &'a Scope,
+    tenant: Option<&'a str>,
     since: Option<Timestamp>,
     most: u32,
-) -> Result<Option<Trials>, StoreError> {
-    let history = reader.policy_history(scope.tenant(), &scope.name()).await?;
-    let Some(newest) = history.last() else { return Ok(None) };
-    let mut tally = Tally { layer: scope.layer(), looked_at: 0, erased: 0, candidates: candidates(&history)? };
-    let system = match scope {
-        Scope::System(_, id) => Some(id.clone()),
-        Scope::Global | Scope::Tenant(_) => None,
-    };
-    let filter = DecisionFilter { system, from: since, ..DecisionFilter::default() };
-    let tenant = scope.tenant().or(tenant);
-    let mut of = 0;
-    if let Some(first) = tally.candidates.iter().map(|candidate| candidate.since.seq).min() {
-        let end = reader.head().await?.map_or(0, |head| head.size);
-        of = reader.count_past(tenant, &filter, first, end).await?;
-        let mut next = reader.newest_from(tenant, &filter, first, end, most).await?;
-        while next < end {
-            let rows = reader.past(tenant, &filter, next, end, AT_ONCE, Payloads::InputsAndRecords).await?;
-            next = match rows.last() {
-                Some(last) if rows.len() == AT_ONCE as usize => last.row.seq + 1,
-                _ => end,
-            };
-            // A page is a few milliseconds of parsing: too long for a thread that answers requests.
-            let counting = tokio::task::spawn_blocking(move || tally.with(&rows));
-            tally = counting.await.map_err(|error| StoreError::Storage {
-                action: "counting what trials said",
-                detail: error.to_string(),
-            })??;
+) -> BoxFuture<'a, Result<Option<Trials>, StoreError>> {
+    Box::pin(async move {
+        let history = reader.policy_history(scope.tenant(), &scope.name()).await?;
+        let Some(newest) = history.last() else { return Ok(None) };
+        let mut tally = Tally { layer: scope.layer(), looked_at: 0, erased: 0, candidates: candidates(&history)? };
+        let system = match scope {
+            Scope::System(_, id) => Some(id.clone()),
+            Scope::Global | Scope::Tenant(_) => None,
+        };
+        let filter = DecisionFilter { system, from: since, ..DecisionFilter::default() };
+        let tenant = scope.tenant().or(tenant);
+        let mut of = 0;
+        if let Some(first) = tally.candidates.iter().map(|candidate| candidate.since.seq).min() {
+            let end = reader.head().await?.map_or(0, |head| head.size);
+            of = reader.count_past(tenant, &filter, first, end).await?;
+            let mut next = reader.newest_from(tenant, &filter, first, end, most).await?;
+            while next < end {
+                let rows = reader.past(tenant, &filter, next, end, AT_ONCE, Payloads::InputsAndRecords).await?;
+                next = match rows.last() {
+                    Some(last) if rows.len() == AT_ONCE as usize => last.row.seq + 1,
+                    _ => end,
+                };
+                // A page is a few milliseconds of parsing: too long for a thread that answers requests.
+                let counting = tokio::task::spawn_blocking(move || tally.with(&rows));
+                tally = counting.await.map_err(|error| StoreError::Storage {
+                    action: "counting what trials said",
+                    detail: error.to_string(),
+                })??;
+            }
         }
-    }
-    let Tally { looked_at, erased, candidates, .. } = tally;
-    let trials = candidates.into_iter().map(Candidate::report).collect();
-    Ok(Some(Trials { scope: scope.name(), version: newest.version, looked_at, of, erased, trials }))
+        let Tally { looked_at, erased, candidates, .. } = tally;
+        let trials = candidates.into_iter().map(Candidate::report).collect();
+        Ok(Some(Trials { scope: scope.name(), version: newest.version, looked_at, of, erased, trials }))
+    })
 }
 
 /// What is on trial in the newest of a scope's policies, and since when.

@@ -12,6 +12,7 @@ use assize_ledger::{Digest, Timestamp};
 use assize_registry::{Manifest, PackageName};
 use assize_sandbox::Plugin;
 use assize_store::{ActivationEvent, PackageRow, PolicyRow, Reader, SignatureRow, StoreError};
+use futures::future::BoxFuture;
 use parking_lot::RwLock;
 use semver::Version;
 
@@ -34,23 +35,27 @@ pub struct World {
 
 impl World {
     /// What is in force now, by all that the store holds.
-    pub async fn newest(reader: &Reader) -> Result<Self, StoreError> {
-        Self::load(
-            reader.packages().await?,
-            steps(reader).await?,
-            reader.signatures().await?,
-            reader.policies(None).await?,
-        )
+    pub fn newest(reader: &Reader) -> BoxFuture<'_, Result<Self, StoreError>> {
+        Box::pin(async move {
+            Self::load(
+                reader.packages().await?,
+                steps(reader).await?,
+                reader.signatures().await?,
+                reader.policies(None).await?,
+            )
+        })
     }
 
     /// What was in force at a moment of ours, that moment included. No component is loaded.
-    pub async fn known_at(reader: &Reader, known: Timestamp) -> Result<Self, StoreError> {
-        let (mut packages, mut steps) = (reader.packages().await?, steps(reader).await?);
-        let mut signatures = reader.signatures().await?;
-        packages.retain(|row| row.at <= known);
-        steps.retain(|step| step.at() <= known);
-        signatures.retain(|row| row.at <= known);
-        Self::load(packages, steps, signatures, reader.policies(Some(known)).await?)
+    pub fn known_at(reader: &Reader, known: Timestamp) -> BoxFuture<'_, Result<Self, StoreError>> {
+        Box::pin(async move {
+            let (mut packages, mut steps) = (reader.packages().await?, steps(reader).await?);
+            let mut signatures = reader.signatures().await?;
+            packages.retain(|row| row.at <= known);
+            steps.retain(|step| step.at() <= known);
+            signatures.retain(|row| row.at <= known);
+            Self::load(packages, steps, signatures, reader.policies(Some(known)).await?)
+        })
     }
 
     /// From what the store holds.

@@ -8,6 +8,7 @@ use assize_ledger::Timestamp;
 use assize_registry::{InspectError, Manifest, Package, inspect};
 use assize_rehearing::{Published, World};
 use assize_sandbox::{Limits, LoadError, Plugin, Sandbox};
+use futures::future::BoxFuture;
 
 use crate::health;
 
@@ -30,13 +31,19 @@ pub enum Unfit {
 ///
 /// # Errors
 /// The first thing that would be refused, with its remedy.
-pub async fn fit(sandbox: &Sandbox, bytes: Arc<[u8]>, timeout: Duration) -> Result<(Package, Arc<Plugin>), Unfit> {
-    let package = inspect(&bytes)?;
-    let plugin = Arc::new(started(sandbox, &package.manifest, &bytes, timeout).await?);
-    let published = Published::new(package.manifest.clone(), package.digest, None, Timestamp::now());
-    let healthy = health::check(&World::default(), &published, &plugin).await;
-    healthy.map_err(|problem| Unfit::Health(problem.detail().to_owned()))?;
-    Ok((package, plugin))
+pub fn fit(
+    sandbox: &Sandbox,
+    bytes: Arc<[u8]>,
+    timeout: Duration,
+) -> BoxFuture<'_, Result<(Package, Arc<Plugin>), Unfit>> {
+    Box::pin(async move {
+        let package = inspect(&bytes)?;
+        let plugin = Arc::new(started(sandbox, &package.manifest, &bytes, timeout).await?);
+        let published = Published::new(package.manifest.clone(), package.digest, None, Timestamp::now());
+        let healthy = health::check(&World::default(), &published, &plugin).await;
+        healthy.map_err(|problem| Unfit::Health(problem.detail().to_owned()))?;
+        Ok((package, plugin))
+    })
 }
 
 /// Compiles a component, and starts it once within its manifest's limits.

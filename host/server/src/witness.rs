@@ -18,6 +18,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
@@ -70,24 +71,26 @@ impl WitnessServer {
     ///
     /// # Errors
     /// [`SignError`] for its files, and where it can't listen.
-    pub async fn open(config: WitnessConfig) -> Result<Self, SignError> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |error: io::Error| SignError::File { path, error }
-        };
-        std::fs::create_dir_all(&config.data).map_err(failed(&config.data))?;
-        let key = stored_key(&config.data.join("witness.key"), &config.name, Algorithm::Cosignature)?;
-        let file = config.data.join("seen.json");
-        let seen = match std::fs::read(&file) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| failed(&file)(error.into()))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(error) => return Err(failed(&file)(error)),
-        };
-        let listen = Path::new("listening").to_owned();
-        let listener = TcpListener::bind(config.listen).await.map_err(failed(&listen))?;
-        let address = listener.local_addr().map_err(failed(&listen))?;
-        let state = Arc::new(Witness { key, logs: config.logs, file, seen: Mutex::new(seen) });
-        Ok(Self { listener, address, state })
+    pub fn open(config: WitnessConfig) -> BoxFuture<'static, Result<Self, SignError>> {
+        Box::pin(async move {
+            let failed = |path: &Path| {
+                let path = path.to_owned();
+                move |error: io::Error| SignError::File { path, error }
+            };
+            std::fs::create_dir_all(&config.data).map_err(failed(&config.data))?;
+            let key = stored_key(&config.data.join("witness.key"), &config.name, Algorithm::Cosignature)?;
+            let file = config.data.join("seen.json");
+            let seen = match std::fs::read(&file) {
+                Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| failed(&file)(error.into()))?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+                Err(error) => return Err(failed(&file)(error)),
+            };
+            let listen = Path::new("listening").to_owned();
+            let listener = TcpListener::bind(config.listen).await.map_err(failed(&listen))?;
+            let address = listener.local_addr().map_err(failed(&listen))?;
+            let state = Arc::new(Witness { key, logs: config.logs, file, seen: Mutex::new(seen) });
+            Ok(Self { listener, address, state })
+        })
     }
 
     /// Where it listens.
@@ -102,11 +105,17 @@ impl WitnessServer {
 
     /// Serves until `shutdown` is done.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) {
-        let router = Router::new()
-            .route("/add-checkpoint", post(add_checkpoint))
-            .layer(DefaultBodyLimit::max(LONGEST))
-            .with_state(self.state);
-        connections::serve(self.listener, CONNECTIONS, router, shutdown).await;
+        self.serve(Box::pin(shutdown)).await;
+    }
+
+    fn serve(self, shutdown: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let router = Router::new()
+                .route("/add-checkpoint", post(add_checkpoint))
+                .layer(DefaultBodyLimit::max(LONGEST))
+                .with_state(self.state);
+            connections::serve(self.listener, CONNECTIONS, router, shutdown).await;
+        })
     }
 }
 

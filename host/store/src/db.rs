@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::marker::PhantomData;
 
+use futures::future::BoxFuture;
 use sqlx::postgres::{PgPool, PgRow};
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{
@@ -65,10 +66,10 @@ pub(crate) fn query_scalar<T>(sql: impl SqlSafeStr) -> Scalar<T> {
 }
 
 impl Pool {
-    pub(crate) async fn close(&self) {
+    pub(crate) fn close(&self) -> BoxFuture<'_, ()> {
         match self {
-            Self::Sqlite(pool) => pool.close().await,
-            Self::Postgres(pool) => pool.close().await,
+            Self::Sqlite(pool) => Box::pin(pool.close()),
+            Self::Postgres(pool) => Box::pin(pool.close()),
         }
     }
 }
@@ -80,12 +81,19 @@ impl Query {
     }
 
     pub(crate) async fn fetch_all<'c>(self, on: impl Into<On<'c>>) -> Result<Vec<Row>, sqlx::Error> {
-        match on.into() {
-            On::Pool(Pool::Sqlite(pool)) => self.sqlite().fetch_all(pool).await.map(Row::of_sqlite),
-            On::Sqlite(connection) => self.sqlite().fetch_all(connection).await.map(Row::of_sqlite),
-            On::Pool(Pool::Postgres(pool)) => self.postgres().fetch_all(pool).await.map(Row::of_postgres),
-            On::Postgres(connection) => self.postgres().fetch_all(connection).await.map(Row::of_postgres),
-        }
+        self.rows(on.into()).await
+    }
+
+    /// In a box, so that what a driver does is compiled here, and not once more by everybody who waits for it.
+    fn rows(self, on: On<'_>) -> BoxFuture<'_, Result<Vec<Row>, sqlx::Error>> {
+        Box::pin(async move {
+            match on {
+                On::Pool(Pool::Sqlite(pool)) => self.sqlite().fetch_all(pool).await.map(Row::of_sqlite),
+                On::Sqlite(connection) => self.sqlite().fetch_all(connection).await.map(Row::of_sqlite),
+                On::Pool(Pool::Postgres(pool)) => self.postgres().fetch_all(pool).await.map(Row::of_postgres),
+                On::Postgres(connection) => self.postgres().fetch_all(connection).await.map(Row::of_postgres),
+            }
+        })
     }
 
     pub(crate) async fn fetch_optional<'c>(self, on: impl Into<On<'c>>) -> Result<Option<Row>, sqlx::Error> {

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use assize_ledger::{Digest, Entry};
+use futures::future::BoxFuture;
 use sqlx::AssertSqlSafe;
 
 use self::columns::{Columns, decision, effect};
@@ -33,14 +34,18 @@ const DECISION: &str = "SELECT d.seq, e.hash, d.id, d.tenant, d.system, d.enviro
     d.idempotency_key, d.body_hash FROM decisions d JOIN entries e ON e.seq = d.seq";
 
 impl Reader {
-    pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { pool: Pool::Sqlite(sqlite::open::readers(path).await?), edge: Arc::default() })
+    pub(crate) fn open(path: &Path) -> BoxFuture<'_, Result<Self, StoreError>> {
+        Box::pin(
+            async move { Ok(Self { pool: Pool::Sqlite(sqlite::open::readers(path).await?), edge: Arc::default() }) },
+        )
     }
 
-    pub(crate) async fn open_postgres(url: &str) -> Result<Self, StoreError> {
-        // A TLS handshake takes much room in a future, once.
-        let pool = Box::pin(postgres::open::readers(url)).await?;
-        Ok(Self { pool: Pool::Postgres(pool), edge: Arc::default() })
+    pub(crate) fn open_postgres(url: &str) -> BoxFuture<'_, Result<Self, StoreError>> {
+        Box::pin(async move {
+            // A TLS handshake takes much room in a future, once.
+            let pool = Box::pin(postgres::open::readers(url)).await?;
+            Ok(Self { pool: Pool::Postgres(pool), edge: Arc::default() })
+        })
     }
 
     /// Closes the connections. A reader that isn't closed is closed when its last clone is dropped, a little later.

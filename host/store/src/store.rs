@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use assize_ledger::Digest;
+use futures::future::{BoxFuture, LocalBoxFuture};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -65,8 +66,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Missing`] when there is none.
-    pub async fn open_read_only(dir: &Path) -> Result<Reader, StoreError> {
-        Reader::open(&sqlite::open::database(dir)).await
+    pub fn open_read_only(dir: &Path) -> BoxFuture<'_, Result<Reader, StoreError>> {
+        Box::pin(async move { Reader::open(&sqlite::open::database(dir)).await })
     }
 
     /// Opens the PostgreSQL database at `url` beside other hosts, or makes its tables and begins the log `origin`.
@@ -81,8 +82,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Missing`] when there are none.
-    pub async fn open_postgres_read_only(url: &str) -> Result<Reader, StoreError> {
-        Reader::open_postgres(url).await
+    pub fn open_postgres_read_only(url: &str) -> BoxFuture<'_, Result<Reader, StoreError>> {
+        Box::pin(async move { Reader::open_postgres(url).await })
     }
 
     /// Records a decision with all that belongs to it; answers once that is durable.
@@ -205,24 +206,28 @@ impl Drop for Announced {
 
 impl Options {
     /// As [`Store::open`], with these options.
-    pub async fn open(&self, dir: &Path, origin: &str) -> Result<Store, StoreError> {
-        let writer = Writer::Sqlite(Box::new(sqlite::Writer::open(dir, self.max_bytes).await?));
-        let reader = Reader::open(&sqlite::open::database(dir)).await?;
-        self.start(writer, reader, None, Arc::new(Others::new()), origin).await
+    pub fn open<'a>(&'a self, dir: &'a Path, origin: &'a str) -> LocalBoxFuture<'a, Result<Store, StoreError>> {
+        Box::pin(async move {
+            let writer = Writer::Sqlite(Box::new(sqlite::Writer::open(dir, self.max_bytes).await?));
+            let reader = Reader::open(&sqlite::open::database(dir)).await?;
+            self.start(writer, reader, None, Arc::new(Others::new()), origin).await
+        })
     }
 
     /// As [`Store::open_postgres`], with these options.
-    pub async fn open_postgres(&self, url: &str, origin: &str) -> Result<Store, StoreError> {
-        let writer = Box::pin(postgres::Writer::open(url)).await?;
-        let (reader, others) = (Reader::open_postgres(url).await?, Arc::new(Others::new()));
-        let listener = match &reader.pool {
-            Pool::Postgres(pool) => {
-                let (options, host) = (postgres::open::options(url)?, writer.host().to_owned());
-                Some(Listener::start(options, pool.clone(), host, Arc::clone(&others)))
-            }
-            Pool::Sqlite(_) => None,
-        };
-        self.start(Writer::Postgres(Box::new(writer)), reader, listener, others, origin).await
+    pub fn open_postgres<'a>(&'a self, url: &'a str, origin: &'a str) -> LocalBoxFuture<'a, Result<Store, StoreError>> {
+        Box::pin(async move {
+            let writer = Box::pin(postgres::Writer::open(url)).await?;
+            let (reader, others) = (Reader::open_postgres(url).await?, Arc::new(Others::new()));
+            let listener = match &reader.pool {
+                Pool::Postgres(pool) => {
+                    let (options, host) = (postgres::open::options(url)?, writer.host().to_owned());
+                    Some(Listener::start(options, pool.clone(), host, Arc::clone(&others)))
+                }
+                Pool::Sqlite(_) => None,
+            };
+            self.start(Writer::Postgres(Box::new(writer)), reader, listener, others, origin).await
+        })
     }
 
     async fn start(

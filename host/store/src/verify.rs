@@ -16,6 +16,7 @@ use assize_ledger::{
     Checkpoint, CheckpointError, Digest, EntryRef, Fault, Keyring, Link, Note, Outside, Report, Start, Tile, TileId,
     Timestamp, Verifier, VerifierKey,
 };
+use futures::future::LocalBoxFuture;
 
 use self::read::Batch;
 use crate::StoreError;
@@ -72,100 +73,112 @@ impl Reader {
         options: VerifyOptions,
         mut progress: impl FnMut(Progress) + Send,
     ) -> Result<Report, StoreError> {
-        let size = self.size().await?;
-        let from = options.from.unwrap_or(0);
-        let end = options.to.map_or(size, |to| to.saturating_add(1));
-        let invalid =
-            |field, value: u64, detail: String| StoreError::Invalid { field, detail: format!("{value}: {detail}") };
-        if end > size {
-            return Err(invalid("to", end - 1, format!("the last entry is {}", size.saturating_sub(1))));
-        }
-        if from >= end {
-            return Err(invalid("from", from, format!("the last entry to check is {}", end.saturating_sub(1))));
-        }
-        let whole = from == 0;
-        let mut verifier = self.begin(from).await?;
-        if whole {
-            self.check_database(verifier.report_mut()).await;
-        } else {
-            let report = verifier.report_mut();
-            report.notes.push(format!("the hash of entry {} was taken as stored", from - 1));
-            report
-                .notes
-                .push("tree, tiles, heads, checkpoints, components, snapshots and what others outside confirmed are checked from the beginning only".into());
-        }
-        let given = options.checkpoint.as_ref().map(|note| Checkpoint::parse(note.text())).transpose();
-        let given = given.map_err(|error| StoreError::Invalid { field: "checkpoint", detail: error.to_string() })?;
-        let given = given.map(|checkpoint| (checkpoint.size, checkpoint.root));
-        let expected: Vec<(u64, Digest)> = options.expected.into_iter().chain(given).collect();
-        let shared = Arc::new(Shared { seen: Seen { size, ..Seen::default() }, expected, keyring: Mutex::default() });
-        let mut batch = self.batch(from, end, whole).await;
-        while let Some(current) = batch {
-            let (next, shared) = (current.next, Arc::clone(&shared));
-            let blocking = move || check_batch(verifier, current, &shared);
-            // Reading the next batch and checking this one keep both cores busy.
-            let (checked, following) = tokio::join!(tokio::task::spawn_blocking(blocking), async {
-                if next < end { self.batch(next, end, whole).await } else { None }
-            });
-            let (checked, tiles) = checked
-                .map_err(|error| StoreError::Storage { action: "checking entries", detail: error.to_string() })?;
-            verifier = checked;
-            self.check_tiles(&mut verifier, tiles).await;
-            progress(Progress { done: next.min(end) - from, total: end - from });
-            batch = following;
-        }
-        let complete = verifier.size();
-        let report = verifier.report_mut();
-        if complete != end {
-            let found = format_args!("the last is {}", complete.saturating_sub(1));
-            report.faults.push(Fault::new(complete, format_args!("entry {complete}"), "seq", found, "an entry"));
-        }
-        for (size, _) in shared.expected.iter().filter(|(size, _)| whole && *size > end) {
-            let name = format_args!("head {size}");
-            report.faults.push(Fault::new(None, name, "size", format_args!("{end} entries"), "at least that many"));
-        }
-        match (shared.expected.is_empty(), whole) {
-            (false, false) => report.notes.push("the expected root can be compared from the beginning only".into()),
-            (true, true) => report.notes.push(
-                "no expected checkpoint was given: entries cut off at the end can't be told from entries never written"
-                    .into(),
-            ),
-            _ => {}
-        }
-        if let (Some(note), true, Ok(keyring)) = (&options.checkpoint, whole, shared.keyring.lock())
-            && let Err(error) = keyring.open(report.origin.as_deref().unwrap_or_default(), note)
-        {
-            report.faults.push(Fault::new(
-                None,
-                "expected checkpoint",
-                "note",
-                error,
-                "a checkpoint that this log signed",
-            ));
-        }
-        if let Ok(keyring) = shared.keyring.lock() {
-            if let (Some(key), true) = (&options.key, whole)
-                && !keyring.keys().iter().any(|introduced| introduced.key == *key)
-            {
-                let found = keyring.newest().map_or_else(|| "no key".to_owned(), ToString::to_string);
-                report.faults.push(Fault::new(None, "log's key", "key", found, format_args!("{key} (as given)")));
+        self.recompute(options, &mut progress).await
+    }
+
+    fn recompute<'a>(
+        &'a self,
+        options: VerifyOptions,
+        progress: &'a mut (dyn FnMut(Progress) + Send),
+    ) -> LocalBoxFuture<'a, Result<Report, StoreError>> {
+        Box::pin(async move {
+            let size = self.size().await?;
+            let from = options.from.unwrap_or(0);
+            let end = options.to.map_or(size, |to| to.saturating_add(1));
+            let invalid =
+                |field, value: u64, detail: String| StoreError::Invalid { field, detail: format!("{value}: {detail}") };
+            if end > size {
+                return Err(invalid("to", end - 1, format!("the last entry is {}", size.saturating_sub(1))));
             }
-            report.keys = keyring.keys().iter().map(|introduced| introduced.key.to_string()).collect();
-        }
-        if let Ok(counts) = shared.seen.counts.lock() {
-            report.decisions = counts.decisions;
-            report.payloads = counts.payloads;
-            report.erased = counts.erased;
-        }
-        self.erasures_elsewhere(&shared.seen, from..end, report).await;
-        check_erasures(&shared.seen, from..end, report);
-        if whole {
-            self.check_cosignatures(&options.witnesses, report).await;
-            self.check_stamps(options.trust.as_ref(), report).await;
-            report.notes.push(Outside::sentence(&report.outside, end));
-        }
-        self.check_state(&shared.seen, from..end, whole, report).await;
-        Ok(verifier.finish())
+            if from >= end {
+                return Err(invalid("from", from, format!("the last entry to check is {}", end.saturating_sub(1))));
+            }
+            let whole = from == 0;
+            let mut verifier = self.begin(from).await?;
+            if whole {
+                self.check_database(verifier.report_mut()).await;
+            } else {
+                let report = verifier.report_mut();
+                report.notes.push(format!("the hash of entry {} was taken as stored", from - 1));
+                report
+                    .notes
+                    .push("tree, tiles, heads, checkpoints, components, snapshots and what others outside confirmed are checked from the beginning only".into());
+            }
+            let given = options.checkpoint.as_ref().map(|note| Checkpoint::parse(note.text())).transpose();
+            let given =
+                given.map_err(|error| StoreError::Invalid { field: "checkpoint", detail: error.to_string() })?;
+            let given = given.map(|checkpoint| (checkpoint.size, checkpoint.root));
+            let expected: Vec<(u64, Digest)> = options.expected.into_iter().chain(given).collect();
+            let shared =
+                Arc::new(Shared { seen: Seen { size, ..Seen::default() }, expected, keyring: Mutex::default() });
+            let mut batch = self.batch(from, end, whole).await;
+            while let Some(current) = batch {
+                let (next, shared) = (current.next, Arc::clone(&shared));
+                let blocking = move || check_batch(verifier, current, &shared);
+                // Reading the next batch and checking this one keep both cores busy.
+                let (checked, following) = tokio::join!(tokio::task::spawn_blocking(blocking), async {
+                    if next < end { self.batch(next, end, whole).await } else { None }
+                });
+                let (checked, tiles) = checked
+                    .map_err(|error| StoreError::Storage { action: "checking entries", detail: error.to_string() })?;
+                verifier = checked;
+                self.check_tiles(&mut verifier, tiles).await;
+                progress(Progress { done: next.min(end) - from, total: end - from });
+                batch = following;
+            }
+            let complete = verifier.size();
+            let report = verifier.report_mut();
+            if complete != end {
+                let found = format_args!("the last is {}", complete.saturating_sub(1));
+                report.faults.push(Fault::new(complete, format_args!("entry {complete}"), "seq", found, "an entry"));
+            }
+            for (size, _) in shared.expected.iter().filter(|(size, _)| whole && *size > end) {
+                let name = format_args!("head {size}");
+                report.faults.push(Fault::new(None, name, "size", format_args!("{end} entries"), "at least that many"));
+            }
+            match (shared.expected.is_empty(), whole) {
+                (false, false) => report.notes.push("the expected root can be compared from the beginning only".into()),
+                (true, true) => report.notes.push(
+                    "no expected checkpoint was given: entries cut off at the end can't be told from entries never written"
+                        .into(),
+                ),
+                _ => {}
+            }
+            if let (Some(note), true, Ok(keyring)) = (&options.checkpoint, whole, shared.keyring.lock())
+                && let Err(error) = keyring.open(report.origin.as_deref().unwrap_or_default(), note)
+            {
+                report.faults.push(Fault::new(
+                    None,
+                    "expected checkpoint",
+                    "note",
+                    error,
+                    "a checkpoint that this log signed",
+                ));
+            }
+            if let Ok(keyring) = shared.keyring.lock() {
+                if let (Some(key), true) = (&options.key, whole)
+                    && !keyring.keys().iter().any(|introduced| introduced.key == *key)
+                {
+                    let found = keyring.newest().map_or_else(|| "no key".to_owned(), ToString::to_string);
+                    report.faults.push(Fault::new(None, "log's key", "key", found, format_args!("{key} (as given)")));
+                }
+                report.keys = keyring.keys().iter().map(|introduced| introduced.key.to_string()).collect();
+            }
+            if let Ok(counts) = shared.seen.counts.lock() {
+                report.decisions = counts.decisions;
+                report.payloads = counts.payloads;
+                report.erased = counts.erased;
+            }
+            self.erasures_elsewhere(&shared.seen, from..end, report).await;
+            check_erasures(&shared.seen, from..end, report);
+            if whole {
+                self.check_cosignatures(&options.witnesses, report).await;
+                self.check_stamps(options.trust.as_ref(), report).await;
+                report.notes.push(Outside::sentence(&report.outside, end));
+            }
+            self.check_state(&shared.seen, from..end, whole, report).await;
+            Ok(verifier.finish())
+        })
     }
 
     /// Reads the erasures that entries outside the range recorded of what lies in it.

@@ -7,6 +7,7 @@ use assize_ledger::Digest;
 use assize_sandbox::contract::{Outcome, Risk};
 use assize_sandbox::json::JsonError;
 use assize_sandbox::{Advice, Call, CallError, Plugin, Settings, Subject};
+use futures::future::BoxFuture;
 
 use super::Seat;
 use crate::binding::Binding;
@@ -38,35 +39,39 @@ pub struct Heard {
 ///
 /// # Errors
 /// Where the settings aren't unambiguous JSON.
-pub async fn ask_alone(
-    binding: &Binding,
-    candidate: &Candidate,
-    plugin: &Arc<Plugin>,
-    subject: &Subject,
-    beside: &Beside,
-) -> Result<Heard, JsonError> {
-    let settings = Settings::parse(binding.settings.get())?;
-    let bound = Bound {
-        layer: String::from("alone"),
-        settings_hash: Digest::of(settings.as_str().as_bytes()),
-        limits: None,
-        binding: binding.clone(),
-        candidates: vec![candidate.clone()],
-    };
-    let seat = Seat { bound: &bound, candidate, plugin, settings: &settings, position: 0, counted: None };
-    let limits = seat.limits();
-    let taken = plugin.validate_settings(&settings, &limits).await;
-    if taken.result.is_err() {
-        return Ok(seat.heard(taken));
-    }
-    Ok(match beside {
-        Beside::Nothing => seat.heard(plugin.assess(&settings, subject, &limits).await),
-        Beside::Risk(risk) => seat.heard(plugin.rule(&settings, subject, &Advice::new(risk.clone()), &limits).await),
-        Beside::Outcome(outcome) => {
-            let call = plugin.plan(&settings, subject, outcome, &limits).await;
-            let error = call.result.as_ref().err().cloned();
-            Heard { run: seat.planned(call).0, error }
+pub fn ask_alone<'a>(
+    binding: &'a Binding,
+    candidate: &'a Candidate,
+    plugin: &'a Arc<Plugin>,
+    subject: &'a Subject,
+    beside: &'a Beside,
+) -> BoxFuture<'a, Result<Heard, JsonError>> {
+    Box::pin(async move {
+        let settings = Settings::parse(binding.settings.get())?;
+        let bound = Bound {
+            layer: String::from("alone"),
+            settings_hash: Digest::of(settings.as_str().as_bytes()),
+            limits: None,
+            binding: binding.clone(),
+            candidates: vec![candidate.clone()],
+        };
+        let seat = Seat { bound: &bound, candidate, plugin, settings: &settings, position: 0, counted: None };
+        let limits = seat.limits();
+        let taken = plugin.validate_settings(&settings, &limits).await;
+        if taken.result.is_err() {
+            return Ok(seat.heard(taken));
         }
+        Ok(match beside {
+            Beside::Nothing => seat.heard(plugin.assess(&settings, subject, &limits).await),
+            Beside::Risk(risk) => {
+                seat.heard(plugin.rule(&settings, subject, &Advice::new(risk.clone()), &limits).await)
+            }
+            Beside::Outcome(outcome) => {
+                let call = plugin.plan(&settings, subject, outcome, &limits).await;
+                let error = call.result.as_ref().err().cloned();
+                Heard { run: seat.planned(call).0, error }
+            }
+        })
     })
 }
 

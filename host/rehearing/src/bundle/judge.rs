@@ -9,6 +9,7 @@ use assize_kernel::{Candidate, Comparison, Input, Layer, Record, Snapshot, compa
 use assize_ledger::{Bundle, BundleReport, DecisionFacts, Digest, Fault, Faults, PayloadKind, PluginFact};
 use assize_registry::{Manifest, inspect};
 use assize_sandbox::{Plugin, Sandbox};
+use futures::future::BoxFuture;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -70,28 +71,30 @@ type Stop = String;
 
 /// Judges the case of a bundle again: its snapshot, its input, its components, the same `decide`. Call it for a bundle whose
 /// proofs hold: what isn't bound by the entry isn't looked at here.
-pub async fn rehear(bundle: &Bundle, report: &BundleReport, sandbox: &Sandbox) -> Rehearing {
-    let mut rehearing = Rehearing {
-        state: State::Impossible,
-        why: None,
-        comparison: None,
-        faults: Faults::default(),
-        layers: Vec::new(),
-        parts: Vec::new(),
-        heard: None,
-    };
-    let judged = match &report.facts {
-        Some(facts) => rehearing.judge(bundle, facts, sandbox).await,
-        None => Err("the decision's entry can't be read".to_owned()),
-    };
-    if let Err(why) = judged {
-        rehearing.why = Some(why);
-    }
-    if !rehearing.faults.is_empty() {
-        rehearing.state = State::Impossible;
-        rehearing.why.get_or_insert_with(|| "the bundle contradicts itself".to_owned());
-    }
-    rehearing
+pub fn rehear<'a>(bundle: &'a Bundle, report: &'a BundleReport, sandbox: &'a Sandbox) -> BoxFuture<'a, Rehearing> {
+    Box::pin(async move {
+        let mut rehearing = Rehearing {
+            state: State::Impossible,
+            why: None,
+            comparison: None,
+            faults: Faults::default(),
+            layers: Vec::new(),
+            parts: Vec::new(),
+            heard: None,
+        };
+        let judged = match &report.facts {
+            Some(facts) => rehearing.judge(bundle, facts, sandbox).await,
+            None => Err("the decision's entry can't be read".to_owned()),
+        };
+        if let Err(why) = judged {
+            rehearing.why = Some(why);
+        }
+        if !rehearing.faults.is_empty() {
+            rehearing.state = State::Impossible;
+            rehearing.why.get_or_insert_with(|| "the bundle contradicts itself".to_owned());
+        }
+        rehearing
+    })
 }
 
 impl Rehearing {

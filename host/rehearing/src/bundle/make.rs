@@ -8,6 +8,7 @@ use assize_ledger::{
     ProvenEntry,
 };
 use assize_store::{Reader, StoreError};
+use futures::future::BoxFuture;
 
 use crate::replay::needed;
 
@@ -33,68 +34,75 @@ pub enum MakeError {
 
 /// Gathers everything about decision `id`, proven by the newest checkpoint there is. `tenant` restricts whose decision it may
 /// be. The same state of the log makes the same bundle.
-pub async fn make_bundle(reader: &Reader, tenant: Option<&str>, id: &str) -> Result<Bundle, MakeError> {
-    let stored = reader.decision(tenant, id).await?.ok_or_else(|| MakeError::NotFound(id.to_owned()))?;
-    let seq = stored.row.seq;
-    let unreadable = |what: &str, error: String| MakeError::Unreadable(format!("{what} of decision {id}"), error);
-    let entry = EntryRef::decode(&stored.entry).map_err(|error| unreadable("the entry", error.to_string()))?;
-    let facts: DecisionFacts =
-        serde_json::from_slice(entry.facts).map_err(|error| unreadable("the entry", error.to_string()))?;
+pub fn make_bundle<'a>(
+    reader: &'a Reader,
+    tenant: Option<&'a str>,
+    id: &'a str,
+) -> BoxFuture<'a, Result<Bundle, MakeError>> {
+    Box::pin(async move {
+        let stored = reader.decision(tenant, id).await?.ok_or_else(|| MakeError::NotFound(id.to_owned()))?;
+        let seq = stored.row.seq;
+        let unreadable = |what: &str, error: String| MakeError::Unreadable(format!("{what} of decision {id}"), error);
+        let entry = EntryRef::decode(&stored.entry).map_err(|error| unreadable("the entry", error.to_string()))?;
+        let facts: DecisionFacts =
+            serde_json::from_slice(entry.facts).map_err(|error| unreadable("the entry", error.to_string()))?;
 
-    // What is there is read before what took it away is looked for: an erasure meanwhile is found, or took nothing.
-    let sealed = reader.sealed(seq, seq + 1).await?.pop();
-    let (input, record) = sealed.map_or((None, None), |sealed| (sealed.input, sealed.record));
-    let newest = reader.checkpoint().await?;
-    let size = newest.as_ref().map_or(0, |newest| newest.size);
-    let erased = (entry.input.is_some() && input.is_none()) || (entry.record.is_some() && record.is_none());
-    let erasure =
-        if erased { reader.erasures_after(seq, seq + 1, u64::MAX >> 1).await?.first().copied() } else { None };
-    let last = erasure.unwrap_or(seq);
-    let Some(newest) = newest.filter(|newest| newest.size > last) else {
-        return Err(MakeError::NotCovered { needed: last + 1, newest: size });
-    };
+        // What is there is read before what took it away is looked for: an erasure meanwhile is found, or took nothing.
+        let sealed = reader.sealed(seq, seq + 1).await?.pop();
+        let (input, record) = sealed.map_or((None, None), |sealed| (sealed.input, sealed.record));
+        let newest = reader.checkpoint().await?;
+        let size = newest.as_ref().map_or(0, |newest| newest.size);
+        let erased = (entry.input.is_some() && input.is_none()) || (entry.record.is_some() && record.is_none());
+        let erasure =
+            if erased { reader.erasures_after(seq, seq + 1, u64::MAX >> 1).await?.first().copied() } else { None };
+        let last = erasure.unwrap_or(seq);
+        let Some(newest) = newest.filter(|newest| newest.size > last) else {
+            return Err(MakeError::NotCovered { needed: last + 1, newest: size });
+        };
 
-    let snapshot = reader.snapshot(&facts.snapshot).await?;
-    let snapshot = snapshot.ok_or_else(|| MakeError::Incomplete(format!("snapshot {}", facts.snapshot)))?;
-    let mut components = BTreeMap::new();
-    if let (Some((_, record)), Some(_)) = (&record, &input) {
-        let record: Record =
-            serde_json::from_slice(record).map_err(|error| unreadable("the record", error.to_string()))?;
-        let bare = Snapshot::from_bytes(snapshot.clone().into(), |_| None);
-        let bare = bare.map_err(|error| unreadable("the snapshot", error.to_string()))?;
-        for digest in needed(&record, &bare) {
-            let bytes = reader.component(&digest).await?;
-            components.insert(digest, bytes.ok_or_else(|| MakeError::Incomplete(format!("component {digest}")))?);
+        let snapshot = reader.snapshot(&facts.snapshot).await?;
+        let snapshot = snapshot.ok_or_else(|| MakeError::Incomplete(format!("snapshot {}", facts.snapshot)))?;
+        let mut components = BTreeMap::new();
+        if let (Some((_, record)), Some(_)) = (&record, &input) {
+            let record: Record =
+                serde_json::from_slice(record).map_err(|error| unreadable("the record", error.to_string()))?;
+            let bare = Snapshot::from_bytes(snapshot.clone().into(), |_| None);
+            let bare = bare.map_err(|error| unreadable("the snapshot", error.to_string()))?;
+            for digest in needed(&record, &bare) {
+                let bytes = reader.component(&digest).await?;
+                components.insert(digest, bytes.ok_or_else(|| MakeError::Incomplete(format!("component {digest}")))?);
+            }
         }
-    }
 
-    let mut places = BTreeSet::from([seq]);
-    places.extend(erasure);
-    places.extend(reader.log_keys().await?.iter().map(|key| key.seq).filter(|&key| key < size));
-    places.extend(published(reader, &facts).await?);
-    let mut entries = Vec::with_capacity(places.len());
-    for place in places {
-        entries.push(proven(reader, place, size).await?);
-    }
-    let (earlier, tokens) = outside(reader, seq, size).await?;
-    let header = BundleHeader {
-        format: BUNDLE_FORMAT.to_owned(),
-        origin: entry.origin.to_owned(),
-        decision: entry.subject.to_owned(),
-        seq,
-        size,
-    };
-    let payloads = [(PayloadKind::Input, input), (PayloadKind::Record, record)];
-    let payloads = payloads.into_iter().filter_map(|(kind, payload)| payload.map(|(salt, bytes)| (kind, salt, bytes)));
-    Ok(Bundle {
-        header,
-        checkpoint: reader.with_cosignatures(size, &newest.note).await?,
-        entries,
-        payloads: payloads.collect(),
-        snapshot,
-        components: components.into_iter().collect(),
-        earlier,
-        tokens,
+        let mut places = BTreeSet::from([seq]);
+        places.extend(erasure);
+        places.extend(reader.log_keys().await?.iter().map(|key| key.seq).filter(|&key| key < size));
+        places.extend(published(reader, &facts).await?);
+        let mut entries = Vec::with_capacity(places.len());
+        for place in places {
+            entries.push(proven(reader, place, size).await?);
+        }
+        let (earlier, tokens) = outside(reader, seq, size).await?;
+        let header = BundleHeader {
+            format: BUNDLE_FORMAT.to_owned(),
+            origin: entry.origin.to_owned(),
+            decision: entry.subject.to_owned(),
+            seq,
+            size,
+        };
+        let payloads = [(PayloadKind::Input, input), (PayloadKind::Record, record)];
+        let payloads =
+            payloads.into_iter().filter_map(|(kind, payload)| payload.map(|(salt, bytes)| (kind, salt, bytes)));
+        Ok(Bundle {
+            header,
+            checkpoint: reader.with_cosignatures(size, &newest.note).await?,
+            entries,
+            payloads: payloads.collect(),
+            snapshot,
+            components: components.into_iter().collect(),
+            earlier,
+            tokens,
+        })
     })
 }
 

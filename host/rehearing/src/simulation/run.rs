@@ -9,6 +9,7 @@ use assize_ledger::Timestamp;
 use assize_registry::PackageName;
 use assize_sandbox::contract::Verdict;
 use assize_store::{PastDecision, Payloads};
+use futures::future::BoxFuture;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
@@ -79,42 +80,46 @@ enum Outcome {
 impl Simulation {
     /// Over past decisions of a tenant (none: of all), up to what the ledger holds now. `unpublished` are versions that only the
     /// archive has. A `state` of before goes on.
-    pub async fn over_decisions(
+    pub fn over_decisions(
         archive: Arc<Archive>,
         specification: Specification,
         tenant: Option<String>,
         unpublished: HashMap<(PackageName, Version), Candidate>,
         state: Option<State>,
-    ) -> Result<Self, SimulationError> {
-        let state = match state {
-            Some(state) => state,
-            None => {
-                let (end, known) = moment(&archive).await?;
-                let filter = specification.decisions.filter();
-                let total = archive.reader().count_past(tenant.as_deref(), &filter, 0, end).await?;
-                State { end, known, total: Some(total), ..State::default() }
-            }
-        };
-        Self::new(archive, specification, tenant, unpublished, Source::Decisions, state).await
+    ) -> BoxFuture<'static, Result<Self, SimulationError>> {
+        Box::pin(async move {
+            let state = match state {
+                Some(state) => state,
+                None => {
+                    let (end, known) = moment(&archive).await?;
+                    let filter = specification.decisions.filter();
+                    let total = archive.reader().count_past(tenant.as_deref(), &filter, 0, end).await?;
+                    State { end, known, total: Some(total), ..State::default() }
+                }
+            };
+            Self::new(archive, specification, tenant, unpublished, Source::Decisions, state).await
+        })
     }
 
     /// Over a file of cases, which are judged as if they were the tenant's. A `state` of before goes on with the rows after it.
-    pub async fn over_file(
+    pub fn over_file(
         archive: Arc<Archive>,
         specification: Specification,
         tenant: String,
         mut file: CaseFile,
         mapping: Mapping,
         state: Option<State>,
-    ) -> Result<Self, SimulationError> {
-        mapping.check()?;
-        let state = match state {
-            Some(state) => state,
-            None => State { known: moment(&archive).await?.1, ..State::default() },
-        };
-        file.skip(state.next)?;
-        let source = Source::File(file, Arc::new(mapping));
-        Self::new(archive, specification, Some(tenant), HashMap::new(), source, state).await
+    ) -> BoxFuture<'static, Result<Self, SimulationError>> {
+        Box::pin(async move {
+            mapping.check()?;
+            let state = match state {
+                Some(state) => state,
+                None => State { known: moment(&archive).await?.1, ..State::default() },
+            };
+            file.skip(state.next)?;
+            let source = Source::File(file, Arc::new(mapping));
+            Self::new(archive, specification, Some(tenant), HashMap::new(), source, state).await
+        })
     }
 
     async fn new(
@@ -146,40 +151,42 @@ impl Simulation {
 
     /// Judges some cases more; false once there are none left. Dropping the simulation between two steps loses nothing
     /// that [`Simulation::state`] has.
-    pub async fn step(&mut self) -> Result<bool, SimulationError> {
-        while self.under_way.len() < TASKS && !self.exhausted {
-            let trials = self.read().await?;
-            if trials.is_empty() {
-                continue;
+    pub fn step(&mut self) -> BoxFuture<'_, Result<bool, SimulationError>> {
+        Box::pin(async move {
+            while self.under_way.len() < TASKS && !self.exhausted {
+                let trials = self.read().await?;
+                if trials.is_empty() {
+                    continue;
+                }
+                let (worlds, next) = (Arc::clone(&self.worlds), self.reading);
+                let mapping = match &self.source {
+                    Source::Decisions => Arc::default(),
+                    Source::File(_, mapping) => Arc::clone(mapping),
+                };
+                let tenant = self.tenant.clone().unwrap_or_default();
+                self.under_way.push_back(Task::spawn(async move {
+                    let started = Instant::now();
+                    let outcomes = side_by_side(trials, |trial| outcome(&worlds, trial, &mapping, &tenant)).await;
+                    Chunk { outcomes, next, took: started.elapsed() }
+                }));
             }
-            let (worlds, next) = (Arc::clone(&self.worlds), self.reading);
-            let mapping = match &self.source {
-                Source::Decisions => Arc::default(),
-                Source::File(_, mapping) => Arc::clone(mapping),
+            let Some(first) = self.under_way.pop_front() else {
+                self.state.done = true;
+                return Ok(false);
             };
-            let tenant = self.tenant.clone().unwrap_or_default();
-            self.under_way.push_back(Task::spawn(async move {
-                let started = Instant::now();
-                let outcomes = side_by_side(trials, |trial| outcome(&worlds, trial, &mapping, &tenant)).await;
-                Chunk { outcomes, next, took: started.elapsed() }
-            }));
-        }
-        let Some(first) = self.under_way.pop_front() else {
-            self.state.done = true;
-            return Ok(false);
-        };
-        let chunk = first.join().await.map_err(|error| SimulationError::Judging(error.to_string()))?;
-        let specification = self.worlds.specification();
-        for outcome in chunk.outcomes {
-            match outcome {
-                Outcome::Came(came) => self.state.tally.add(*came, specification.alarm.0, specification.listed()),
-                Outcome::Erased => self.state.tally.add_erased(),
-                Outcome::Unreadable(why) => self.state.tally.add_unreadable(&why),
+            let chunk = first.join().await.map_err(|error| SimulationError::Judging(error.to_string()))?;
+            let specification = self.worlds.specification();
+            for outcome in chunk.outcomes {
+                match outcome {
+                    Outcome::Came(came) => self.state.tally.add(*came, specification.alarm.0, specification.listed()),
+                    Outcome::Erased => self.state.tally.add_erased(),
+                    Outcome::Unreadable(why) => self.state.tally.add_unreadable(&why),
+                }
             }
-        }
-        self.state.next = chunk.next;
-        self.judging += chunk.took;
-        Ok(true)
+            self.state.next = chunk.next;
+            self.judging += chunk.took;
+            Ok(true)
+        })
     }
 
     /// Reads the next cases.
