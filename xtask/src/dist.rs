@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
@@ -158,13 +159,20 @@ pub fn dist(wanted: Guests, built: Build) -> anyhow::Result<Dist> {
         told.tell(&mut compile);
         compiled.push(told.folder());
     }
-    run(&mut compile)?;
     for target in targets {
         add_target(target)?;
-        build_guests(target, guests.iter().filter(|guest| guest.target == *target))?;
     }
-
     let dist = Dist::at(metadata.target_directory.join("dist"));
+    thread::scope(|scope| -> anyhow::Result<()> {
+        // Their compilers are fetched, and work one file at a time, while ours has the other cores.
+        let kits = (wanted == Guests::All).then(|| scope.spawn(|| kits::build(&dist)));
+        run(&mut compile)?;
+        for target in targets {
+            build_guests(target, guests.iter().filter(|guest| guest.target == *target))?;
+        }
+        kits.map_or(Ok(()), |kits| kits.join().unwrap_or_else(|_| bail!("building the kits' guests panicked")))
+    })?;
+
     let binary = dist.binary();
     let compiled = compiled.join(built.profile()).join(binary.file_name().unwrap_or_default());
     fs::create_dir_all(dist.folder())?;
@@ -173,9 +181,6 @@ pub fn dist(wanted: Guests, built: Build) -> anyhow::Result<Dist> {
     let modules = metadata.target_directory;
     for (folder, for_tests) in [(dist.plugins(), false), (dist.test_guests(), true)] {
         pack_all(&folder, &modules, guests.iter().filter(|guest| guest.for_tests == for_tests))?;
-    }
-    if wanted == Guests::All {
-        kits::build(&dist)?;
     }
     Ok(dist)
 }
