@@ -26,7 +26,7 @@ struct Trial {
     others: bool,
 }
 
-/// Tries a version as every binding would run it, or by itself where no binding would. Gives the bindings of others that it fails
+/// Tries a version as every binding would run it, and by itself where none of its owner's would. Gives the bindings of others that it fails
 /// for, each with why.
 pub(crate) async fn check(world: &World, published: &Published, plugin: &Arc<Plugin>) -> Result<Vec<String>, Problem> {
     let manifest = &published.manifest;
@@ -55,7 +55,8 @@ async fn run(published: &Published, plugin: &Arc<Plugin>, schema: &SettingsSchem
 
 /// The refusal of a version that fails for others' bindings, unless that is meant.
 pub(crate) fn fails_for_others(world: &World, published: &Published, fails_for: &[String]) -> Problem {
-    let remedy = "their failure policy would hold for these bindings: where that is meant, allow failures";
+    let remedy = "it would serve these bindings with the settings that they have, or leave them to their failure policy: where that is meant, \
+                  allow failures";
     ill(world, published, format!("{}; {remedy}", listed(fails_for)))
 }
 
@@ -91,7 +92,7 @@ fn trials(world: &World, published: &Published) -> Vec<Trial> {
             });
         }
     }
-    if trials.is_empty() {
+    if trials.iter().all(|trial| trial.others) {
         let settings = RawValue::from_string("{}".to_owned()).unwrap_or_default();
         trials.push(Trial { binding: None, settings, limits: None, others: false });
     }

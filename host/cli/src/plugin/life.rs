@@ -58,7 +58,7 @@ pub(crate) enum Life {
         /// The earlier version's period may overlap with another active version's
         #[arg(long)]
         allow_overlap: bool,
-        /// It may fail for bindings of tenants, where it is the host's: their failure policy holds for them then
+        /// It may fail for bindings of tenants, where it is the host's: where it fails then, their failure policy holds
         #[arg(long)]
         allow_failures: bool,
     },
@@ -124,14 +124,14 @@ impl Life {
 
 /// What is meant when a version is activated, for the record.
 #[derive(Debug, clap::Args)]
-pub(super) struct Meant {
+pub(crate) struct Meant {
     /// For the record
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Its period may overlap with another active version's: the higher version is chosen then
     #[arg(long)]
     allow_overlap: bool,
-    /// It may fail for bindings of tenants, where it is the host's: their failure policy holds for them then
+    /// It may fail for bindings of tenants, where it is the host's: where it fails then, their failure policy holds
     #[arg(long)]
     allow_failures: bool,
 }

@@ -38,7 +38,7 @@ pub(crate) struct ActivationBody {
     /// Its period may overlap with that of another active version: at such moments the higher version is chosen.
     #[serde(default)]
     allow_overlap: bool,
-    /// It may fail its health check for bindings of tenants, where it is the host's: their failure policy holds for them then.
+    /// It may fail its health check for bindings of tenants, where it is the host's: where it fails then, their failure policy holds.
     #[serde(default)]
     allow_failures: bool,
 }
