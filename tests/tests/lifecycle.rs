@@ -234,47 +234,6 @@ fn a_version_in_bad_health_leaves_the_one_before_it_serving() {
 }
 
 #[test]
-fn a_tenants_binding_keeps_no_version_of_the_host_from_serving_where_that_is_meant() {
-    let server = Server::with_guests();
-    let (host, tenant) = (server.admin(), server.tenant());
-    host.publish_and_activate(&law("1.0.0", ""));
-    tenant.set_policy("tenant", &bound(&Value::Null));
-    assert_eq!(judges(&tenant), "1.0.0");
-    let manifest = include_str!("../guests/rule-echo/assize.toml").replace("test/rule-echo", "acme/law");
-    let manifest = manifest.replace("version = \"1.0.0\"", "version = \"1.1.0\"");
-    let weak = manifest.replace("fuel = 20_000_000", "fuel = 100");
-    host.publish(&assize_tests::repacked(&assize_tests::guest("rule-echo"), &weak)).expect(201);
-    let activate = |more: &[&str]| {
-        let command = ["--server", host.base(), "--key", host.key(), "plugin", "activate", "acme/law@1.1.0"];
-        assize(&[&command[..], &["--allow-overlap"], more].concat())
-    };
-    let refused = activate(&[]).expect(1).stderr;
-    let of = format!("binding \"law\" of tenant:{}", tenant.tenant());
-    for word in [of.as_str(), "out of fuel", "1.0.0 goes on serving", "allow failures"] {
-        assert!(refused.contains(word), "{word}: {refused}");
-    }
-    assert_eq!(judges(&tenant), "1.0.0");
-    activate(&["--allow-failures"]).expect(0);
-    let page = host.get("/v1/ledger/entries?limit=1000").expect(200);
-    let entry = page["entries"].as_array().unwrap().last().unwrap();
-    assert_eq!(entry["subject"], "acme/law@1.1.0");
-    assert!(entry["facts"]["details"]["fails_for"].as_str().unwrap().contains(&of), "{entry}");
-    // Its failure policy holds.
-    let decided = tenant.decide(None, "staging", "Hello");
-    assert_eq!(
-        (&decided["verdict"], &decided["plugins"][0]["version"]),
-        (&json!("review"), &json!("1.1.0")),
-        "{decided}"
-    );
-    assert_eq!(tenant.replay(decided["id"].as_str().unwrap())["identical"], true);
-    // A version that fails for its owner's own bindings doesn't serve, whatever is meant.
-    host.post("/v1/plugins/acme/law/1.1.0/deactivate", &json!({})).expect(200);
-    host.set_policy("global", &bound(&Value::Null));
-    let body = json!({ "allow_overlap": true, "allow_failures": true });
-    host.post("/v1/plugins/acme/law/1.1.0/activate", &body).problem_naming(409, &["of global", "out of fuel"]);
-}
-
-#[test]
 fn the_last_good_version_serves_again_in_one_step() {
     let mut server = Server::with_guests();
     let tenant = server.tenant();

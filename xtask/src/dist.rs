@@ -163,15 +163,19 @@ pub fn dist(wanted: Guests, built: Build) -> anyhow::Result<Dist> {
         add_target(target)?;
     }
     let dist = Dist::at(metadata.target_directory.join("dist"));
-    thread::scope(|scope| -> anyhow::Result<()> {
-        // Their compilers are fetched, and work one file at a time, while ours has the other cores.
+    let (host, kits) = thread::scope(|scope| {
+        // Their compilers are fetched, and mostly work on one core, while ours has the others.
         let kits = (wanted == Guests::All).then(|| scope.spawn(|| kits::build(&dist)));
-        run(&mut compile)?;
-        for target in targets {
-            build_guests(target, guests.iter().filter(|guest| guest.target == *target))?;
+        let ours = |target: &&str| build_guests(target, guests.iter().filter(|guest| guest.target == *target));
+        let host = run(&mut compile).and_then(|()| targets.iter().try_for_each(ours));
+        if let (Err(error), true) = (&host, kits.is_some()) {
+            eprintln!("error: {error:#}; what is under way of the guests in other languages ends first");
         }
-        kits.map_or(Ok(()), |kits| kits.join().unwrap_or_else(|_| bail!("building the kits' guests panicked")))
-    })?;
+        let panicked = |_| bail!("building the guests in other languages panicked");
+        (host, kits.map_or(Ok(()), |kits| kits.join().unwrap_or_else(panicked)))
+    });
+    host?;
+    kits?;
 
     let binary = dist.binary();
     let compiled = compiled.join(built.profile()).join(binary.file_name().unwrap_or_default());

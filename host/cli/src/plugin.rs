@@ -76,8 +76,12 @@ pub(crate) enum Command {
         /// Show that, and activate nothing
         #[arg(long, requires = "tried")]
         dry_run: bool,
-        #[command(flatten)]
-        meant: life::Meant,
+        /// For the record
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Its period may overlap with another active version's: the higher version is chosen then
+        #[arg(long)]
+        allow_overlap: bool,
     },
     #[command(flatten)]
     Life(Life),
@@ -213,11 +217,11 @@ pub(crate) fn run(command: Command, connection: &Connection, json: bool) -> anyh
         }
         Command::List => list(connection, json),
         Command::Show { which } => life::show(&which, connection, json),
-        Command::Activate { which, tried, dry_run, meant } => {
+        Command::Activate { which, tried, dry_run, reason, allow_overlap } => {
             if let Some(days) = tried {
                 try_published(&which.version, days, connection, json)?;
             }
-            if dry_run { Ok(Ended::Fine) } else { life::activate(&which, meant, connection, json) }
+            if dry_run { Ok(Ended::Fine) } else { life::activate(&which, reason, allow_overlap, connection, json) }
         }
         Command::Life(life) => life.run(connection, json),
         Command::Exchange(exchange) => exchange.run(connection, json),

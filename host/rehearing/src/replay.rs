@@ -153,6 +153,7 @@ impl Replays {
         self.advance().await
     }
 
+    /// In a box, so that it is compiled here, and not again by everybody who waits for it (decision 0035).
     fn advance(&mut self) -> BoxFuture<'_, Result<Option<Replay>, StoreError>> {
         Box::pin(async move {
             loop {

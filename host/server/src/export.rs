@@ -17,9 +17,10 @@ use crate::signer::{Introduction, SignError, introductions, keyring};
 
 /// Entries that are read at once.
 const BATCH: u64 = 128;
-/// Chunks that wait for a slow reader, and bytes of which there is one at the latest.
-const AHEAD: usize = 4;
+/// Bytes after which a chunk is sent, at the latest.
 const CHUNK: usize = 256 << 10;
+/// Chunks that wait for a slow reader.
+const AHEAD: usize = 4;
 
 /// A place in the log: an entry's number, or a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +108,7 @@ pub(crate) async fn begin(app: &SharedApp, caller: &Caller, export: Export) -> R
     let (app, caller) = (SharedApp::clone(app), caller.clone());
     tokio::spawn(async move {
         if let Err(error) = send(&app, &caller, header, covered.note.clone(), &sender).await {
-            tracing::error!(%error, "an export ended early");
+            tracing::warn!(%error, "an export ended early");
             // Whoever reads sees a broken transfer, and not a short file.
             drop(sender.send(Err(std::io::Error::other(error.to_string()))).await);
         }
@@ -249,7 +250,7 @@ async fn flush(
     sender: &mpsc::Sender<Chunk>,
     caller: &Caller,
 ) -> Result<(), SendError> {
-    // A reader may take as long as it likes, and its key be revoked meanwhile.
+    // Asked again where a chunk leaves; here it ends the work.
     caller.must_hold().map_err(|_| SendError::Revoked(caller.key.clone()))?;
     let chunk = std::mem::take(out.get_mut());
     if chunk.is_empty() {

@@ -22,52 +22,24 @@ struct Trial {
     binding: Option<String>,
     settings: Box<RawValue>,
     limits: Option<Most>,
-    /// Whether the binding belongs to somebody else than the version: a tenant that binds what is the host's.
-    others: bool,
 }
 
-/// Tries a version as every binding would run it, and by itself where none of its owner's would. Gives the bindings of others that it fails
-/// for, each with why.
-pub(crate) async fn check(world: &World, published: &Published, plugin: &Arc<Plugin>) -> Result<Vec<String>, Problem> {
+/// Tries a version as every binding would run it, or by itself where no binding would.
+pub(crate) async fn check(world: &World, published: &Published, plugin: &Arc<Plugin>) -> Result<(), Problem> {
     let manifest = &published.manifest;
     let schema = SettingsSchema::compile(&manifest.settings_schema).map_err(|error| ill(world, published, error))?;
-    let mut fails_for = Vec::new();
     for trial in trials(world, published) {
         let of = trial.binding.as_ref().map(|binding| format!("{binding}: ")).unwrap_or_default();
-        let others = trial.others;
-        match run(published, plugin, &schema, trial).await {
+        let bound = trial.binding.is_some();
+        match settings(manifest, plugin, &schema, &trial).await {
             Ok(()) => {}
-            Err(why) if others => fails_for.push(format!("{of}{why}")),
-            Err(why) => return Err(ill(world, published, format!("{of}{why}"))),
+            // Without a binding there are no settings to try it with, and it may need some.
+            Err(Unfit::Refused(_)) if !bound => continue,
+            Err(Unfit::Refused(why) | Unfit::Ill(why)) => return Err(ill(world, published, format!("{of}{why}"))),
         }
+        judge(published, plugin, trial).await.map_err(|why| ill(world, published, format!("{of}{why}")))?;
     }
-    Ok(fails_for)
-}
-
-async fn run(published: &Published, plugin: &Arc<Plugin>, schema: &SettingsSchema, trial: Trial) -> Result<(), String> {
-    match settings(&published.manifest, plugin, schema, &trial).await {
-        Ok(()) => judge(published, plugin, trial).await,
-        // Without a binding there are no settings to try it with, and it may need some.
-        Err(Unfit::Refused(_)) if trial.binding.is_none() => Ok(()),
-        Err(Unfit::Refused(why) | Unfit::Ill(why)) => Err(why),
-    }
-}
-
-/// The refusal of a version that fails for others' bindings, unless that is meant.
-pub(crate) fn fails_for_others(world: &World, published: &Published, fails_for: &[String]) -> Problem {
-    let remedy = "it would serve these bindings with the settings that they have, or leave them to their failure policy: where that is meant, \
-                  allow failures";
-    ill(world, published, format!("{}; {remedy}", listed(fails_for)))
-}
-
-/// Some of a list that may be long, and how many more there are.
-pub(crate) fn listed(all: &[String]) -> String {
-    const SHOWN: usize = 10;
-    let shown: Vec<&str> = all.iter().take(SHOWN).map(String::as_str).collect();
-    match all.len().saturating_sub(SHOWN) {
-        0 => shown.join("; "),
-        more => format!("{}; and {more} more", shown.join("; ")),
-    }
+    Ok(())
 }
 
 /// Each way in which bindings would run it.
@@ -88,13 +60,12 @@ fn trials(world: &World, published: &Published) -> Vec<Trial> {
                 binding: Some(format!("binding {:?} of {}", binding.name, scope.layer())),
                 settings: binding.settings.clone(),
                 limits: ruling.policy.limits,
-                others: published.tenant.as_deref() != scope.tenant(),
             });
         }
     }
-    if trials.iter().all(|trial| trial.others) {
+    if trials.is_empty() {
         let settings = RawValue::from_string("{}".to_owned()).unwrap_or_default();
-        trials.push(Trial { binding: None, settings, limits: None, others: false });
+        trials.push(Trial { binding: None, settings, limits: None });
     }
     trials
 }

@@ -28,8 +28,6 @@ pub(crate) struct Step {
     pub(crate) digest: Option<Digest>,
     /// Whether a period may overlap with that of another active version: the higher version is chosen then.
     pub(crate) allow_overlap: bool,
-    /// Whether it may fail for bindings of others: tenants that bind what is the host's.
-    pub(crate) allow_failures: bool,
 }
 
 /// A step in the life of a version.
@@ -56,10 +54,9 @@ pub(crate) async fn step(
                 details = may_serve(app, &world, found, step.allow_overlap).await?;
                 if !fit.found(&world, found) {
                     drop(changing);
-                    fit.find(app, &world, found, step.allow_failures).await?;
+                    fit.find(app, &world, found).await?;
                     continue;
                 }
-                details.extend(fit.told());
                 loaded = fit.plugin;
             }
             _ => {}
@@ -142,10 +139,9 @@ pub(crate) async fn roll_back(
             signing::check_admission(app, &without, to).await?;
             if !fit.found(&without, to) {
                 drop(changing);
-                fit.find(app, &without, to, step.allow_failures).await?;
+                fit.find(app, &without, to).await?;
                 continue;
             }
-            details.extend(fit.told());
             loaded = fit.plugin;
         }
         let to_version = to.manifest.version.to_string();
@@ -225,8 +221,6 @@ struct Fit {
     plugin: Option<Arc<Plugin>>,
     /// It was tried as these versions of policies would run it.
     under: Rulings,
-    /// The bindings of others that it fails for, which is meant.
-    fails_for: Vec<String>,
     tries: u8,
 }
 
@@ -247,13 +241,7 @@ impl Fit {
     }
 
     /// Compiles a version and looks at its health. Whatever was looked at before is to be looked at again then.
-    async fn find(
-        &mut self,
-        app: &App,
-        world: &World,
-        wanted: &Published,
-        allow_failures: bool,
-    ) -> Result<(), Problem> {
+    async fn find(&mut self, app: &App, world: &World, wanted: &Published) -> Result<(), Problem> {
         if self.tries == TRIES {
             let manifest = &wanted.manifest;
             return Err(Problem::conflict(format!(
@@ -267,17 +255,9 @@ impl Fit {
             Some(plugin) => plugin,
             None => loaded_plugin(app, world, wanted).await?,
         };
-        let fails_for = health::check(world, wanted, &plugin).await?;
-        if !fails_for.is_empty() && !allow_failures {
-            return Err(health::fails_for_others(world, wanted, &fails_for));
-        }
-        (self.plugin, self.under, self.fails_for) = (Some(plugin), own_rulings(world, wanted), fails_for);
+        health::check(world, wanted, &plugin).await?;
+        (self.plugin, self.under) = (Some(plugin), own_rulings(world, wanted));
         Ok(())
-    }
-
-    /// What the entry tells of it.
-    fn told(&self) -> Option<(&'static str, String)> {
-        (!self.fails_for.is_empty()).then(|| ("fails_for", health::listed(&self.fails_for)))
     }
 }
 

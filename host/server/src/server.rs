@@ -143,6 +143,7 @@ impl Server {
         self.serve(Box::pin(shutdown)).await;
     }
 
+    /// In a box, so that it is compiled here, and not again by everybody who waits for it (decision 0035).
     fn serve(self, shutdown: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let router = routes::all(Arc::clone(&self.app));

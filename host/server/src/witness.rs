@@ -108,6 +108,7 @@ impl WitnessServer {
         self.serve(Box::pin(shutdown)).await;
     }
 
+    /// In a box, so that it is compiled here, and not again by everybody who waits for it (decision 0035).
     fn serve(self, shutdown: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let router = Router::new()

@@ -35,6 +35,10 @@ fn ticks() -> u64 {
 async fn main() {
     // Cargo itself adds `--bench`.
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    assert!(
+        asked.first().is_none_or(|asked| ["sqlite", "postgres"].contains(&asked.as_str())),
+        "which database: sqlite or postgres"
+    );
     let database = |name: &str| asked.first().is_none_or(|asked| asked == name);
     let clients = |clients: u64| asked.get(1).is_none_or(|asked| asked.parse() == Ok(clients));
     let sizes = [(1, 2_000), (8, 2_000), (64, 1_000), (256, 400), (1_024, 200)];

@@ -105,12 +105,19 @@ impl Query {
     }
 
     pub(crate) async fn execute<'c>(self, on: impl Into<On<'c>>) -> Result<(), sqlx::Error> {
-        match on.into() {
-            On::Pool(Pool::Sqlite(pool)) => self.sqlite().execute(pool).await.map(drop),
-            On::Sqlite(connection) => self.sqlite().execute(connection).await.map(drop),
-            On::Pool(Pool::Postgres(pool)) => self.postgres().execute(pool).await.map(drop),
-            On::Postgres(connection) => self.postgres().execute(connection).await.map(drop),
-        }
+        self.done(on.into()).await
+    }
+
+    /// In a box, as [`Query::rows`].
+    fn done(self, on: On<'_>) -> BoxFuture<'_, Result<(), sqlx::Error>> {
+        Box::pin(async move {
+            match on {
+                On::Pool(Pool::Sqlite(pool)) => self.sqlite().execute(pool).await.map(drop),
+                On::Sqlite(connection) => self.sqlite().execute(connection).await.map(drop),
+                On::Pool(Pool::Postgres(pool)) => self.postgres().execute(pool).await.map(drop),
+                On::Postgres(connection) => self.postgres().execute(connection).await.map(drop),
+            }
+        })
     }
 
     fn sqlite(self) -> sqlx::query::Query<'static, Sqlite, sqlx::sqlite::SqliteArguments> {

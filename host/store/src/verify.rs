@@ -76,6 +76,7 @@ impl Reader {
         self.recompute(options, &mut progress).await
     }
 
+    /// In a box, so that it is compiled here, and not again by everybody who waits for it (decision 0035).
     fn recompute<'a>(
         &'a self,
         options: VerifyOptions,

@@ -58,9 +58,6 @@ pub(crate) enum Life {
         /// The earlier version's period may overlap with another active version's
         #[arg(long)]
         allow_overlap: bool,
-        /// It may fail for bindings of tenants, where it is the host's: where it fails then, their failure policy holds
-        #[arg(long)]
-        allow_failures: bool,
     },
     /// Withdraw a version for good; replays still find it
     Yank(Why),
@@ -89,8 +86,6 @@ struct Step {
     digest: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     allow_overlap: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    allow_failures: bool,
 }
 
 impl From<Why> for (Which, Step) {
@@ -113,8 +108,8 @@ impl Life {
             Self::Deactivate { which, reason } => ("deactivate", (which, Step { reason, ..Step::default() })),
             Self::Retire(why) => ("retire", why.into()),
             Self::Yank(why) => ("yank", why.into()),
-            Self::RollBack { package, whose, reason, operator: operator_id, allow_overlap, allow_failures } => {
-                let step = Step { reason: Some(reason), operator_id, allow_overlap, allow_failures, digest: None };
+            Self::RollBack { package, whose, reason, operator, allow_overlap } => {
+                let step = Step { reason: Some(reason), operator_id: operator, allow_overlap, ..Step::default() };
                 return roll_back(&package, &whose, &step, connection, json);
             }
         };
@@ -122,24 +117,15 @@ impl Life {
     }
 }
 
-/// What is meant when a version is activated, for the record.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Meant {
-    /// For the record
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
-    /// Its period may overlap with another active version's: the higher version is chosen then
-    #[arg(long)]
-    allow_overlap: bool,
-    /// It may fail for bindings of tenants, where it is the host's: where it fails then, their failure policy holds
-    #[arg(long)]
-    allow_failures: bool,
-}
-
 /// Lets bindings use a version.
-pub(super) fn activate(which: &Which, meant: Meant, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
-    let Meant { reason, allow_overlap, allow_failures } = meant;
-    take(connection, which, "activate", &Step { reason, allow_overlap, allow_failures, ..Step::default() }, json)
+pub(super) fn activate(
+    which: &Which,
+    reason: Option<String>,
+    allow_overlap: bool,
+    connection: &Connection,
+    json: bool,
+) -> anyhow::Result<Ended> {
+    take(connection, which, "activate", &Step { reason, allow_overlap, ..Step::default() }, json)
 }
 
 fn check(step: &Step) -> Result<(), Usage> {

@@ -94,7 +94,15 @@ pub(crate) async fn export(
         payloads: query.payloads.unwrap_or(true),
     };
     let mut chunks = crate::export::begin(&app, &caller, export).await?;
-    let stream = futures::stream::poll_fn(move |context| chunks.poll_recv(context));
+    // A reader may take as long as it likes, and its key be revoked meanwhile: nothing leaves after that.
+    let stream = futures::stream::poll_fn(move |context| {
+        chunks.poll_recv(context).map(|chunk| match chunk {
+            Some(Ok(_)) if caller.must_hold().is_err() => {
+                Some(Err(std::io::Error::other("the key was revoked meanwhile")))
+            }
+            chunk => chunk,
+        })
+    });
     let headers = [
         (header::CONTENT_TYPE, "application/zstd"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"export.assize\""),

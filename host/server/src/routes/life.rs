@@ -38,9 +38,6 @@ pub(crate) struct ActivationBody {
     /// Its period may overlap with that of another active version: at such moments the higher version is chosen.
     #[serde(default)]
     allow_overlap: bool,
-    /// It may fail its health check for bindings of tenants, where it is the host's: where it fails then, their failure policy holds.
-    #[serde(default)]
-    allow_failures: bool,
 }
 
 /// What was looked at, and why it is fit to serve.
@@ -81,8 +78,8 @@ impl From<StepBody> for Step {
 
 impl From<ActivationBody> for Step {
     fn from(body: ActivationBody) -> Self {
-        let ActivationBody { reason, operator_id: operator, allow_overlap, allow_failures } = body;
-        Self { reason, operator, allow_overlap, allow_failures, digest: None }
+        let ActivationBody { reason, operator_id: operator, allow_overlap } = body;
+        Self { reason, operator, allow_overlap, ..Self::default() }
     }
 }
 
