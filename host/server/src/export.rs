@@ -108,7 +108,10 @@ pub(crate) async fn begin(app: &SharedApp, caller: &Caller, export: Export) -> R
     let (app, caller) = (SharedApp::clone(app), caller.clone());
     tokio::spawn(async move {
         if let Err(error) = send(&app, &caller, header, covered.note.clone(), &sender).await {
-            tracing::warn!(%error, "an export ended early");
+            match error {
+                SendError::Revoked(_) | SendError::Gone => tracing::warn!(%error, "an export ended early"),
+                _ => tracing::error!(%error, "an export ended early"),
+            }
             // Whoever reads sees a broken transfer, and not a short file.
             drop(sender.send(Err(std::io::Error::other(error.to_string()))).await);
         }

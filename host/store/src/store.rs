@@ -83,7 +83,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Missing`] when there are none.
     pub fn open_postgres_read_only(url: &str) -> BoxFuture<'_, Result<Reader, StoreError>> {
-        Box::pin(async move { Reader::open_postgres(url).await })
+        Reader::open_postgres(url)
     }
 
     /// Records a decision with all that belongs to it; answers once that is durable.

@@ -94,7 +94,7 @@ pub(crate) async fn export(
         payloads: query.payloads.unwrap_or(true),
     };
     let mut chunks = crate::export::begin(&app, &caller, export).await?;
-    // A reader may take as long as it likes, and its key be revoked meanwhile: nothing leaves after that.
+    // A reader may take as long as it likes, and its key be revoked meanwhile: nothing more is handed over then.
     let stream = futures::stream::poll_fn(move |context| {
         chunks.poll_recv(context).map(|chunk| match chunk {
             Some(Ok(_)) if caller.must_hold().is_err() => {
