@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use assize_ledger::{Head, Tile, Timestamp};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
+use super::arguments::{Arguments, Before};
 use crate::StoreError;
 use crate::db::{int, storage};
 use crate::seal::{Payload, SealedDecision};
@@ -34,6 +35,8 @@ const DECISION: (&str, usize) = (
 const EFFECT: (&str, usize) = ("effects (seq, n, tenant, binding, kind, body, state)", 7);
 
 const HEAD: (&str, usize) = ("heads (size, root, hash, time)", 4);
+/// What a decision takes in all three.
+const COLUMNS: usize = ENTRY.1 + SEALED.1 + DECISION.1;
 const BEGIN: &str = "BEGIN IMMEDIATE;";
 const COMMIT: &str = "COMMIT;";
 
@@ -65,7 +68,17 @@ pub(crate) struct Transaction<'c> {
     begun: bool,
 }
 
-type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+/// The texts of the decision before, column by column.
+#[derive(Default)]
+struct Usual {
+    entry: Before,
+    tenant: Before,
+    system: Before,
+    environment: Before,
+    kind: Before,
+    verdict: Before,
+    reason: Before,
+}
 
 impl<'c> Transaction<'c> {
     pub(crate) fn new(connection: &'c mut SqliteConnection, begun: bool) -> Self {
@@ -112,7 +125,9 @@ impl Inserts {
         if rows.peek().is_none() {
             if let Some(head) = head {
                 let sql: String = text(&[HEAD], 1);
-                let query = bind_head(sqlx::query(AssertSqlSafe(sql)), head);
+                let mut arguments = Arguments::with_capacity(HEAD.1);
+                add_head(&mut arguments, head)?;
+                let query = sqlx::query_with(AssertSqlSafe(sql), arguments.into_inner());
                 query.execute(transaction.begun().await?).await.map_err(storage("adding a head"))?;
             }
             if transaction.begun {
@@ -129,22 +144,24 @@ impl Inserts {
                 (true, true) => &texts.last,
                 (false, true) => &texts.only,
             };
-            let mut query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
-            let (mut payloads, mut decisions) = (Vec::with_capacity(chunk.len()), Vec::with_capacity(chunk.len()));
-            for (entry, decision) in chunk {
-                decisions.push((entry.sealed.seq, entry.subject.clone(), entry.tenant.clone(), decision));
-                payloads.push((entry.sealed.seq, entry.tenant.clone(), entry.payload));
-                query = bind_entry(query, entry.sealed, entry.kind, entry.subject, entry.tenant);
+            let mut arguments = Arguments::with_capacity(chunk.len() * COLUMNS + HEAD.1);
+            let mut rest = Vec::with_capacity(chunk.len());
+            let mut usual = Usual::default();
+            for (NewEntry { sealed, kind, subject, tenant, payload }, decision) in chunk {
+                let (id, tenant) = (Arc::<str>::from(subject), usual.tenant.or(&tenant));
+                rest.push((sealed.seq, Arc::clone(&id), Arc::clone(&tenant), payload, decision));
+                add_entry(&mut arguments, sealed, usual.entry.or(&kind), id, tenant)?;
             }
-            for (seq, tenant, payload) in payloads {
-                query = bind_payload(query, seq, tenant, payload);
+            for (seq, _, tenant, payload, _) in &mut rest {
+                add_payload(&mut arguments, *seq, Arc::clone(tenant), std::mem::take(payload))?;
             }
-            for (seq, id, tenant, decision) in decisions {
-                query = bind_decision(query, seq, id, tenant, decision);
+            for (seq, id, tenant, _, decision) in rest {
+                add_decision(&mut arguments, &mut usual, seq, id, tenant, decision)?;
             }
             if let Some(head) = last {
-                query = bind_head(query, head);
+                add_head(&mut arguments, head)?;
             }
+            let query = sqlx::query_with(AssertSqlSafe(Arc::clone(sql)), arguments.into_inner());
             query.execute(&mut *transaction.connection).await.map_err(storage("adding decisions"))?;
             transaction.begun = true;
         }
@@ -182,9 +199,11 @@ impl Inserts {
     pub(crate) async fn entry(&self, connection: &mut SqliteConnection, entry: NewEntry) -> Result<(), StoreError> {
         let NewEntry { sealed, kind, subject, tenant, payload } = entry;
         let seq = sealed.seq;
-        let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.entry)));
-        let query = bind_entry(query, sealed, kind, subject, tenant.clone());
-        bind_payload(query, seq, tenant, payload).execute(connection).await.map_err(storage("adding an entry"))?;
+        let (tenant, mut arguments) = (Arc::<str>::from(tenant), Arguments::with_capacity(ENTRY.1 + SEALED.1));
+        add_entry(&mut arguments, sealed, kind.into(), subject.into(), Arc::clone(&tenant))?;
+        add_payload(&mut arguments, seq, tenant, payload)?;
+        let query = sqlx::query_with(AssertSqlSafe(Arc::clone(&self.entry)), arguments.into_inner());
+        query.execute(connection).await.map_err(storage("adding an entry"))?;
         Ok(())
     }
 }
@@ -249,51 +268,62 @@ fn text(tables: &[(&str, usize)], rows: usize) -> String {
     sql
 }
 
-fn bind_head<'q>(query: Query<'q>, head: &Head) -> Query<'q> {
-    let query = query.bind(int(head.size())).bind(head.root().as_bytes().to_vec());
-    query.bind(head.hash().as_bytes().to_vec()).bind(millis(head.time()))
+fn add_head(arguments: &mut Arguments, head: &Head) -> Result<(), StoreError> {
+    arguments.add(int(head.size()))?.add(head.root().as_bytes().to_vec())?;
+    arguments.add(head.hash().as_bytes().to_vec())?.add(millis(head.time()))?;
+    Ok(())
 }
 
-fn bind_entry(
-    query: Query<'_>,
+fn add_entry(
+    arguments: &mut Arguments,
     entry: assize_ledger::Sealed,
-    kind: String,
-    subject: String,
-    tenant: String,
-) -> Query<'_> {
-    let query = query.bind(int(entry.seq)).bind(entry.hash.as_bytes().to_vec()).bind(kind).bind(subject);
-    query.bind(tenant).bind(millis(entry.time)).bind(entry.bytes)
+    kind: Arc<str>,
+    subject: Arc<str>,
+    tenant: Arc<str>,
+) -> Result<(), StoreError> {
+    arguments.add(int(entry.seq))?.add(entry.hash.as_bytes().to_vec())?.add(kind)?.add(subject)?;
+    arguments.add(tenant)?.add(millis(entry.time))?.add(entry.bytes)?;
+    Ok(())
 }
 
-fn bind_payload(query: Query<'_>, seq: u64, tenant: String, payload: Payload) -> Query<'_> {
+fn add_payload(arguments: &mut Arguments, seq: u64, tenant: Arc<str>, payload: Payload) -> Result<(), StoreError> {
     let (input, record) = (payload.input, payload.record);
     let (input_salt, input) = input.map(|(salt, bytes)| (salt.as_bytes().to_vec(), bytes)).unzip();
     let (record_salt, record) = record.map(|(salt, bytes)| (salt.as_bytes().to_vec(), bytes)).unzip();
-    query.bind(int(seq)).bind(tenant).bind(input_salt).bind(input).bind(record_salt).bind(record)
+    arguments.add(int(seq))?.add(tenant)?.add(input_salt)?.add(input)?.add(record_salt)?.add(record)?;
+    Ok(())
 }
 
-fn bind_decision(query: Query<'_>, seq: u64, id: String, tenant: String, decision: SealedDecision) -> Query<'_> {
+fn add_decision(
+    arguments: &mut Arguments,
+    usual: &mut Usual,
+    seq: u64,
+    id: Arc<str>,
+    tenant: Arc<str>,
+    decision: SealedDecision,
+) -> Result<(), StoreError> {
     let facts = decision.facts;
     let (key, body_hash) = decision.idempotency.map(|same| (same.key, same.body_hash.as_bytes().to_vec())).unzip();
-    query
-        .bind(int(seq))
-        .bind(id)
-        .bind(tenant)
-        .bind(facts.system)
-        .bind(facts.environment)
-        .bind(decision.kind)
-        .bind(facts.verdict)
-        .bind(facts.reason)
-        .bind(facts.risk_score)
-        .bind(facts.confidence)
-        .bind(millis(facts.occurred_at))
-        .bind(millis(facts.rules_as_of))
-        .bind(millis(decision.received_at))
-        .bind(millis(decision.decided_at))
-        .bind(facts.snapshot.as_bytes().to_vec())
-        .bind(i64::from(facts.kill_switch))
-        .bind(key)
-        .bind(body_hash)
+    arguments
+        .add(int(seq))?
+        .add(id)?
+        .add(tenant)?
+        .add(facts.system.map(|system| usual.system.or(&system)))?
+        .add(usual.environment.or(&facts.environment))?
+        .add(usual.kind.or(&decision.kind))?
+        .add(usual.verdict.or(&facts.verdict))?
+        .add(usual.reason.or(&facts.reason))?
+        .add(facts.risk_score)?
+        .add(facts.confidence)?
+        .add(millis(facts.occurred_at))?
+        .add(millis(facts.rules_as_of))?
+        .add(millis(decision.received_at))?
+        .add(millis(decision.decided_at))?
+        .add(facts.snapshot.as_bytes().to_vec())?
+        .add(i64::from(facts.kill_switch))?
+        .add(key)?
+        .add(body_hash)?;
+    Ok(())
 }
 
 /// Adds the hash that a full tile is in the tile above it.

@@ -4,6 +4,7 @@
 //! writer begins every transaction with `BEGIN IMMEDIATE`: a deferred one that later writes fails at once with
 //! `SQLITE_BUSY_SNAPSHOT` when another wrote meanwhile, whatever the busy timeout.
 
+mod arguments;
 mod checkpoint;
 mod insert;
 pub(crate) mod open;
