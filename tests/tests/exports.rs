@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use assize_ledger::{Checkpoint, Digest, ExportCheck, Note, SignerKey, verify_export};
 use assize_tests::{Client, Database, Dice, Output, Server, Setup, assize, python, rounds, workspace};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -150,11 +151,8 @@ fn both_verifiers_refuse_the_same_files() {
         let mut altered = content.clone();
         let at = dice.below(altered.len());
         altered[at] ^= 1 << dice.below(8);
-        let report = assize_ledger::verify_export(
-            zstd::encode_all(altered.as_slice(), 1).unwrap().as_slice(),
-            &assize_ledger::ExportCheck::default(),
-            |_, _| (),
-        );
+        let packed = zstd::encode_all(altered.as_slice(), 1).unwrap();
+        let report = verify_export(packed.as_slice(), &ExportCheck::default(), |_, _| ());
         assert!(!report.is_sound(), "byte {at}");
         ours += 1;
         // A process each: as many as there is patience for.
@@ -172,6 +170,79 @@ fn both_verifiers_refuse_the_same_files() {
         verify(&broken, &[]).expect(1);
         if let Some(python) = python() {
             assert!(!independent(python, &broken, false, &[]).0, "cut at {length}");
+        }
+    }
+}
+
+/// The items of an export's content, from the kind of each to its end.
+fn items(content: &[u8]) -> Vec<Vec<u8>> {
+    let (mut items, mut rest) = (Vec::new(), &content[10..]);
+    while !rest.is_empty() {
+        let length = u64::from_be_bytes(rest[1..9].try_into().unwrap());
+        let (item, others) = rest.split_at(9 + usize::try_from(length).unwrap());
+        items.push(item.to_vec());
+        rest = others;
+    }
+    items
+}
+
+/// A content of these items, whose manifest is the log's own for them.
+fn signed(items: &[Vec<u8>], key: &SignerKey) -> Vec<u8> {
+    let (manifest, items) = items.split_last().unwrap();
+    let mut content = [&b"ASSIZE\0X\0\x01"[..], items.concat().as_slice()].concat();
+    let text = Note::parse(&manifest[9..]).unwrap().text().to_owned();
+    let head = text.split_once("sha256 ").unwrap().0;
+    let mut note = Note::new(format!("{head}sha256 {}\n", Digest::of(&content))).unwrap();
+    note.sign(key);
+    let note = note.to_string().into_bytes();
+    content.push(0x0f);
+    content.extend_from_slice(&u64::try_from(note.len()).unwrap().to_be_bytes());
+    content.extend_from_slice(&note);
+    content
+}
+
+#[test]
+fn both_verifiers_refuse_another_order_of_items_though_the_log_signs_it() {
+    const PEAKS: u8 = 0x03;
+    const PAYLOAD: u8 = 0x06;
+    const CHECKPOINT: u8 = 0x08;
+    let (server, one, _) = furnished();
+    let folder = tempfile::tempdir().unwrap();
+    let written = |name: &str, from: u64| {
+        let from = from.to_string();
+        let file = fs::read(export(server.admin(), folder.path(), name, &["--from", &from])).unwrap();
+        items(&zstd_decoded(&file))
+    };
+    // A checkpoint of all that there is, and of what the export itself adds; then some more.
+    let early = written("early", 0);
+    let covers = early.iter().rfind(|item| item[0] == CHECKPOINT).unwrap().clone();
+    let size = Checkpoint::parse(Note::parse(&covers[9..]).unwrap().text()).unwrap().size;
+    one.decide(None, "production", "one more");
+    let (before, after) = (written("before", size - 5), written("after", size));
+    let key: SignerKey = fs::read_to_string(server.data().join("log.key")).unwrap().parse().unwrap();
+
+    let mut orders = vec![("as it was", before.clone(), true), ("from there", after.clone(), true)];
+    let payload = before.windows(2).position(|two| (two[0][0], two[1][0]) == (PAYLOAD, CHECKPOINT)).unwrap();
+    let mut swapped = before.clone();
+    swapped.swap(payload, payload + 1);
+    orders.push(("a payload after its entry's checkpoint", swapped, false));
+    let mut twice = before;
+    twice.insert(payload + 1, twice[payload + 1].clone());
+    orders.push(("a checkpoint twice", twice, false));
+    let peaks = after.iter().position(|item| item[0] == PEAKS).unwrap();
+    let mut first = after;
+    first.insert(peaks + 1, covers);
+    orders.push(("a checkpoint before the first entry", first, false));
+    for (what, items, holds) in orders {
+        let content = signed(&items, &key);
+        let packed = zstd::encode_all(content.as_slice(), 1).unwrap();
+        let report = verify_export(packed.as_slice(), &ExportCheck::default(), |_, _| ());
+        assert_eq!(report.is_sound(), holds, "{what}: {:#?}", report.faults);
+        if let Some(python) = python() {
+            let file = folder.path().join("reordered");
+            fs::write(&file, &content).unwrap();
+            let (sound, said) = independent(python, &file, true, &[]);
+            assert_eq!(sound, holds, "{what}: {said}");
         }
     }
 }

@@ -197,6 +197,67 @@ fn the_log_key_is_made_once_and_rotated_by_both_keys() {
 }
 
 #[test]
+fn a_key_that_was_replaced_signs_no_more_receipts() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(Setup::bare().data(folder.path()));
+    let (admin, tenant) = (server.admin(), server.tenant());
+    let decided = |prompt: &str| -> Receipt {
+        let decision = tenant.decide(None, "production", prompt);
+        let path = format!("/v1/decisions/{}/receipt", decision["id"].as_str().unwrap());
+        serde_json::from_value(tenant.get(&path).expect(200)).unwrap()
+    };
+    let before = decided("before");
+    let first = newest_key(admin);
+    admin.post("/v1/ledger/keys/rotate", &json!({ "reason": "stolen" })).expect(201);
+    let after = decided("after");
+    let second = newest_key(admin);
+    let since = admin.get("/v1/ledger/keys").expect(200)["keys"][1]["seq"].as_u64().unwrap();
+    let stolen = fs::read_to_string(folder.path().join(format!("log.key.{}", first.id()))).unwrap();
+    let stolen: SignerKey = stolen.parse().unwrap();
+    let forged = |receipt: &Receipt| {
+        let head = receipt.proof.split_once("\n\n").unwrap().0;
+        let signed = Checkpoint::parse(receipt.note().unwrap().text()).unwrap().sign(&stolen).unwrap();
+        Receipt { proof: format!("{head}\n\n{signed}"), ..receipt.clone() }
+    };
+    let file = folder.path().join("receipt.json");
+    let verify = |receipt: &Receipt, more: &[&str]| {
+        fs::write(&file, serde_json::to_vec(receipt).unwrap()).unwrap();
+        let asked = ["ledger", "verify", "--receipt", file.to_str().unwrap(), "--server", admin.base()];
+        assize(&[&asked[..], more].concat())
+    };
+
+    assert!(verify(&before, &[]).expect(0).stdout.contains(&first.to_string()));
+    let said = verify(&after, &[]).expect(0).stdout;
+    assert!(said.contains(&format!("{second} (since entry {since}, as the server tells it)")), "{said}");
+    assert!(said.contains("is the server's own word"), "{said}");
+    // What it signed when it was the log's key still holds; it can sign that again.
+    verify(&forged(&before), &[]).expect(0);
+    let said = verify(&forged(&after), &[]).expect(1).stdout;
+    assert!(said.contains("NOT VERIFIED: checkpoint: no signature of assize.dev/log"), "{said}");
+    assert!(said.contains(&format!("{second} (since entry {since}")), "{said}");
+    let said = verify(&forged(&after), &["--json"]).expect(1).json();
+    assert!(said["fault"].as_str().unwrap().contains(&first.id().to_string()), "{said}");
+
+    // Whoever gives the key has to know until when it was the log's: that is said, since nothing in the receipt tells.
+    let given = ["--log-key", &first.to_string()];
+    let said = verify(&forged(&after), &given).expect(0).stdout;
+    assert!(said.contains("isn't shown by a receipt"), "{said}");
+    let said = verify(&before, &[&given[..], &["--json"]].concat()).expect(0).json();
+    assert!(said["notes"][0].as_str().unwrap().contains("isn't shown by a receipt"), "{said}");
+    // A checkpoint of the server's is opened by the key of its time, too.
+    let kept = folder.path().join("kept");
+    let keep = |receipt: &Receipt| fs::write(&kept, receipt.note().unwrap().to_string()).unwrap();
+    let extends =
+        ["ledger", "verify", "--expect-checkpoint", kept.to_str().unwrap(), "--server", admin.base(), "--key"];
+    let extends = [&extends[..], &[admin.key()]].concat();
+    keep(&before);
+    assize(&extends).expect(0);
+    keep(&forged(&after));
+    let said = assize(&extends).expect(1).stderr;
+    assert!(said.contains("the expected checkpoint: no signature of assize.dev/log"), "{said}");
+}
+
+#[test]
 fn a_database_that_was_put_back_is_not_signed_again() {
     let folder = tempfile::tempdir().unwrap();
     let setup = Setup::bare().data(folder.path());

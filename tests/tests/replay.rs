@@ -252,21 +252,46 @@ fn the_command_line_prints_identical_with_both_hashes() {
 }
 
 #[test]
-fn a_record_that_says_something_else_is_told_apart() {
+fn what_is_not_what_the_ledger_binds_is_not_judged_again() {
     let mut server = Server::bundled();
     let decision = server.tenant().decide(None, "production", "Hello");
     assert_eq!(server.stop(), 0);
-    let altered = tempfile::tempdir().unwrap();
-    let file = altered.path().join("assize.db");
-    fs::copy(server.data().join("assize.db"), &file).unwrap();
-    let seq = decision["ledger"]["seq"].as_u64().unwrap();
-    let mut database = Database::open(&file);
-    database.forge_record(seq, r#""verdict":"allow""#, r#""verdict":"block""#);
-    drop(database);
-    let output = replay_offline(altered.path(), &id(&decision)).expect(1);
-    let replay = output.json();
-    assert_eq!(replay["identical"], false);
-    let difference = &replay["differences"][0];
-    let fields = (&difference["field"], &difference["recorded"], &difference["replayed"]);
-    assert_eq!(fields, (&json!("outcome.verdict"), &json!("block"), &json!("allow")));
+    let (seq, id) = (decision["ledger"]["seq"].as_u64().unwrap(), id(&decision));
+    let altered = |alter: &dyn Fn(&mut Database)| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("assize.db");
+        fs::copy(server.data().join("assize.db"), &file).unwrap();
+        alter(&mut Database::open(&file));
+        folder
+    };
+    let refused = |alter: &dyn Fn(&mut Database), id: &str, part: &str| {
+        let folder = altered(alter);
+        let said = replay_offline(folder.path(), id).expect(1).stderr;
+        assert!(said.contains(&format!("the {part} of decision {id} isn't the one that was written")), "{said}");
+        assert!(said.contains("assize ledger verify"), "{said}");
+        // Of many, one that can't be told doesn't keep the others from it.
+        let said = assize(&["replay", "--all", "--data", folder.path().to_str().unwrap()]).expect(1).stdout;
+        assert!(said.contains(&format!("impossible: the {part} of decision {id}")), "{said}");
+        assert!(said.contains("1 decisions: 0 identical, 0 different, 0 inconclusive, 1 that can't be"), "{said}");
+    };
+    let verdict = |database: &mut Database| {
+        database.forge_record(seq, r#""verdict":"allow""#, r#""verdict":"block""#);
+    };
+    // What no replay compares is the record's, too.
+    let name = |database: &mut Database| database.forge_record(seq, r#""tenant":""#, r#""tenant":"another-"#);
+    refused(&verdict, &id, "record");
+    refused(&name, &id, "record");
+    let executed = |set: &'static str| {
+        move |database: &mut Database| {
+            let (table, set) = set.split_once(' ').unwrap();
+            assert_eq!(database.execute(&format!("UPDATE {table} SET {set} WHERE seq = {seq}")), 1);
+        }
+    };
+    refused(&executed("sealed input_salt = record_salt"), &id, "input");
+    refused(&executed("sealed record = input"), &id, "record");
+    refused(&executed("sealed record = NULL, record_salt = NULL"), &id, "record");
+    refused(&executed("decisions id = 'another'"), "another", "entry");
+    // And as it was, it comes out the same.
+    let folder = altered(&|_| ());
+    assert_identical(&replay_offline(folder.path(), &id).expect(0).json(), &decision);
 }

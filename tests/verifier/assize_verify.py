@@ -879,6 +879,7 @@ class Check:
     def read_checkpoint(self, item: Bytes, size: int) -> None:
         self.counts["checkpoints"] += 1
         with self.noting(f"checkpoint of {size}"):
+            expect("whether there is another", size in self.checkpoints, False)
             note = Note.read(item.data)
             root = base64.b64encode(self.tree.root()).decode()
             expect("text", note.text, f"{self.header['origin']}\n{size}\n{root}\n")
@@ -958,6 +959,8 @@ def main() -> int:
         tokens = "tokens, not relied on" if trusted is None else "tokens"
         print("shown: {entries} ({first} to {last}), foreign: {foreign}, payloads: {payloads}, erased: {erased}, "
               "checkpoints: {checkpoints}, {word}: {tokens}".format(word=tokens, **report))
+        if report["foreign"]:
+            print("foreign: that they are others' is the file's own word")
         for stamp in report["stamped"]:
             print("stamped: {size} entries by {authority!r} at {time}".format(**stamp))
         print("key: known from elsewhere" if log_key else "key: on the file's own word; give the log's with --log-key")

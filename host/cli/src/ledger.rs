@@ -35,7 +35,8 @@ pub(crate) enum Command {
 /// Recompute everything: from a database's rows, from an export, or from what a server hands out.
 ///
 /// Of a server, every entry and all that entries bind is fetched and checked here, which it records like any export; then it
-/// is asked what it finds in its own database.
+/// is asked what it finds in its own database. A key of one tenant is shown that tenant's entries alone: name it with
+/// --tenant.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Verify {
     #[command(flatten)]
@@ -46,6 +47,9 @@ pub(crate) struct Verify {
     /// Last entry to check
     #[arg(long, value_name = "SEQ")]
     to: Option<u64>,
+    /// The tenant that the key belongs to: its entries are expected of the server, and the others' hashes
+    #[arg(long, value_name = "TENANT", conflicts_with_all = ["place", "receipt", "export"])]
+    tenant: Option<String>,
     /// A checkpoint kept from earlier: nothing before it may have been cut off or forked since
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to"])]
     expect_checkpoint: Option<PathBuf>,

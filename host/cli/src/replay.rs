@@ -52,6 +52,8 @@ struct Replay {
     fuel_compared: bool,
     #[serde(default)]
     aborted: Vec<String>,
+    #[serde(default)]
+    absent: Vec<String>,
 }
 
 const fn yes() -> bool {
@@ -203,12 +205,22 @@ fn show(replay: &Replay, outputs: bool) -> anyhow::Result<()> {
             clean(binding)
         ))?;
     }
+    for binding in &replay.absent {
+        output::line(format_args!(
+            "note: the component of {} wasn't there when the case was judged; what it would have said is unknown, and \
+             whether it should have been there can't be told from the record",
+            clean(binding)
+        ))?;
+    }
     if !replay.fuel_compared {
         output::line("note: another engine counts fuel otherwise, so it wasn't compared")?;
     }
     let id = clean(&replay.id);
     match replay.state.as_str() {
         "identical" => output::line(format_args!("identical: decision {id} comes out the same, to the bit")),
+        "inconclusive" if replay.aborted.is_empty() && !replay.absent.is_empty() => output::line(format_args!(
+            "inconclusive: decision {id} comes out the same without a component that wasn't there, as it did then"
+        )),
         "inconclusive" => output::line(format_args!(
             "inconclusive: decision {id} was ended by the wall clock, which no replay repeats"
         )),

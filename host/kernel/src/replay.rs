@@ -42,6 +42,9 @@ pub struct Comparison {
     pub outputs: Vec<OutputPair>,
     /// Bindings whose call the wall clock ended, then or now: what they would have said, nobody knows.
     pub aborted: Vec<String>,
+    /// Bindings whose version was in force, and yet not loaded when the case was judged, by the host's word alone. No
+    /// replay can tell whether it should have been there: without it the failure policy decides, then and now.
+    pub absent: Vec<String>,
     /// Whether fuel was compared: another engine may count otherwise.
     pub fuel_compared: bool,
 }
@@ -66,10 +69,14 @@ pub fn compare(recorded: &Record, again: &Judged, engine: &EngineId) -> Comparis
     found.json("skipped", &recorded.skipped, &again.skipped);
     found.field("plugins.length", &recorded.plugins.len(), &again.runs.len());
     let mut outputs = Vec::new();
-    let mut aborted = Vec::new();
+    let (mut aborted, mut absent) = (Vec::new(), Vec::new());
     for (then, now) in recorded.plugins.iter().zip(&again.runs) {
         if then.status == RunStatus::Aborted || now.status == RunStatus::Aborted {
             aborted.push(then.binding.clone());
+        }
+        // That no version matches is in the snapshot, and needs nobody's word.
+        if then.status == RunStatus::Missing && then.digest.is_some() {
+            absent.push(then.binding.clone());
         }
         found.run(then, now, fuel_compared);
         outputs.push(OutputPair {
@@ -81,7 +88,7 @@ pub fn compare(recorded: &Record, again: &Judged, engine: &EngineId) -> Comparis
         });
     }
     let differences = found.differences;
-    Comparison { identical: differences.is_empty(), differences, outputs, aborted, fuel_compared }
+    Comparison { identical: differences.is_empty(), differences, outputs, aborted, absent, fuel_compared }
 }
 
 /// What differs between two runs of one plugin on the same question, by the same engine.

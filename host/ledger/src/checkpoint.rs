@@ -83,7 +83,9 @@ impl Checkpoint {
     /// Reads a note that `key` signed, and checks that; the log's name is the key's, and must be the checkpoint's.
     pub fn open(note: &Note, key: &VerifierKey) -> Result<(Self, Option<Timestamp>), CheckpointError> {
         let time = note.verify(key)?;
-        Ok((Self::parse(note.text())?, time))
+        let checkpoint = Self::parse(note.text())?;
+        checkpoint.expect_origin(key.name())?;
+        Ok((checkpoint, time))
     }
 
     /// The note, signed.
@@ -106,5 +108,22 @@ impl fmt::Display for Checkpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\n{}\n{}", self.origin, self.size, STANDARD.encode(self.root.as_bytes()))?;
         self.extensions.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Algorithm;
+
+    #[test]
+    fn a_checkpoint_is_opened_by_a_key_of_its_logs_name() {
+        let key = |name| SignerKey::from_seed(name, Algorithm::Ed25519, [7; 32]).unwrap();
+        let (own, other) = (key("example.org/log"), key("example.org/other"));
+        let checkpoint = Checkpoint::new("example.org/log", 5, Digest::ZERO);
+        let opened = Checkpoint::open(&checkpoint.sign(&own).unwrap(), own.public()).unwrap();
+        assert_eq!(opened, (checkpoint.clone(), None));
+        let said = Checkpoint::open(&checkpoint.sign(&other).unwrap(), other.public()).unwrap_err().to_string();
+        assert_eq!(said, "checkpoint of another log: found \"example.org/log\", expected \"example.org/other\"");
     }
 }

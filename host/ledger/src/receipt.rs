@@ -89,7 +89,8 @@ impl Receipt {
         })
     }
 
-    /// Checks everything: bytes, hash, place, proof, and that `key` signed the checkpoint.
+    /// Checks everything: bytes, hash, place, proof, and that `key` signed the checkpoint under the log's name. Whether
+    /// it was the log's at that size isn't in a receipt: whoever knows all keys gives that of [`crate::Keyring::at`].
     pub fn verify(&self, key: &VerifierKey) -> Result<Receipted, ReceiptError> {
         expect("format", &self.format, RECEIPT_FORMAT)?;
         let bytes = STANDARD.decode(&self.entry).map_err(|_| field("entry", "other characters", "base64"))?;
@@ -183,6 +184,17 @@ mod tests {
         assert_eq!(held.entry.subject, "decision 11");
         let other = SignerKey::from_seed(ORIGIN, Algorithm::Ed25519, [8; 32]).unwrap();
         assert!(back.verify(other.public()).unwrap_err().to_string().contains("no signature of example.org/log"));
+    }
+
+    #[test]
+    fn a_receipt_is_signed_under_the_name_of_its_log() {
+        let mut receipt = receipt(11, 40);
+        let other = SignerKey::from_seed("example.org/other", Algorithm::Ed25519, [7; 32]).unwrap();
+        let checkpoint = Checkpoint::parse(receipt.note().unwrap().text()).unwrap();
+        let head = receipt.proof.split_once("\n\n").unwrap().0;
+        receipt.proof = format!("{head}\n\n{}", checkpoint.sign(&other).unwrap());
+        let said = receipt.verify(other.public()).unwrap_err().to_string();
+        assert!(said.starts_with("checkpoint: checkpoint of another log: found"), "{said}");
     }
 
     proptest! {

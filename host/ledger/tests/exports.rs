@@ -19,19 +19,34 @@ fn key(n: u8) -> SignerKey {
 
 type Payloads = Vec<(PayloadKind, Salt, Vec<u8>)>;
 
+/// What doesn't stand in its place in an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Disorder {
+    /// A token, before what isn't shown in its place.
+    EarlyToken,
+    /// A checkpoint of what was before the range.
+    CheckpointBeforeEntries,
+    /// Checkpoints, before the payloads of the entries that they end with.
+    CheckpointBeforePayloads,
+    /// The last checkpoint, after an empty rest.
+    CheckpointAfterRest,
+    /// The last checkpoint, twice.
+    CheckpointTwice,
+}
+
 /// A log of one tenant's entries and another's, which changes its key once and erases an input.
 struct Log {
     entries: Vec<(Sealed, String, Payloads)>,
     roots: BTreeMap<u64, Digest>,
     keys: Vec<(u64, String)>,
-    /// Whether exports have a token before what isn't shown in its place.
-    early_token: bool,
+    /// What is wrong with the order of its exports.
+    disorder: Option<Disorder>,
 }
 
 impl Log {
     fn new(size: u64) -> Self {
         let mut head = Head::new(ORIGIN);
-        let mut log = Self { entries: vec![], roots: BTreeMap::new(), keys: vec![], early_token: false };
+        let mut log = Self { entries: vec![], roots: BTreeMap::new(), keys: vec![], disorder: None };
         for seq in 0..size {
             let tenant = match seq {
                 1 | 30 => "",
@@ -119,25 +134,39 @@ impl Log {
             out.key(*seq, statement).unwrap();
         }
         out.peaks(&self.hashes(nodes(0..from))).unwrap();
+        let is = |disorder| self.disorder == Some(disorder);
+        if is(Disorder::CheckpointBeforeEntries) {
+            out.checkpoint(self.checkpoint(from).as_bytes()).unwrap();
+        }
         for seq in from..to {
             let (sealed, owner, bound) = &self.entries[at(seq)];
-            if tenant.as_ref().is_some_and(|tenant| tenant != owner) {
+            let foreign = tenant.as_ref().is_some_and(|tenant| tenant != owner);
+            if foreign {
                 out.foreign(&sealed.hash).unwrap();
-                continue;
+            } else {
+                out.entry(&sealed.bytes).unwrap();
             }
-            out.entry(&sealed.bytes).unwrap();
-            for (kind, salt, bytes) in bound.iter().filter(|_| payloads) {
+            let covered = if seq + 1 == size { !is(Disorder::CheckpointAfterRest) } else { seq % 10 == 9 };
+            let checkpoint = covered.then(|| self.checkpoint(seq + 1));
+            let early = is(Disorder::CheckpointBeforePayloads);
+            if let Some(note) = checkpoint.as_ref().filter(|_| early) {
+                out.checkpoint(note.as_bytes()).unwrap();
+            }
+            for (kind, salt, bytes) in bound.iter().filter(|_| payloads && !foreign) {
                 out.payload(seq, *kind, salt, bytes).unwrap();
             }
-            if seq % 10 == 9 {
-                out.checkpoint(self.checkpoint(seq + 1).as_bytes()).unwrap();
+            if let Some(note) = checkpoint.as_ref().filter(|_| !early) {
+                out.checkpoint(note.as_bytes()).unwrap();
             }
         }
+        if is(Disorder::CheckpointTwice) {
+            out.checkpoint(self.checkpoint(to).as_bytes()).unwrap();
+        }
         out.rest(&self.hashes(nodes(to..size))).unwrap();
-        if to < size || !to.is_multiple_of(10) || tenant.is_some() {
+        if to < size || is(Disorder::CheckpointAfterRest) {
             out.checkpoint(self.checkpoint(size).as_bytes()).unwrap();
         }
-        if self.early_token {
+        if is(Disorder::EarlyToken) {
             out.token(size, "authority", b"token").unwrap();
         }
         for (seq, _) in
@@ -192,6 +221,10 @@ fn a_tenant_sees_its_entries_and_the_hashes_of_others() {
     let report = verify(&bytes);
     assert!(report.is_sound(), "{:#?}", report.faults);
     assert_eq!((report.entries, report.foreign), (9, 19));
+    let word = "19 foreign entries: that they are others' is the file's own word";
+    assert!(report.notes.iter().any(|note| note == word), "{:?}", report.notes);
+    let all = verify(&log.export(2, 30, 70, None, false));
+    assert!(!all.notes.iter().any(|note| note.contains("foreign")), "{:?}", all.notes);
     let content = zstd::decode_all(bytes.as_slice()).unwrap();
     assert!(!content.windows(5).any(|window| window == b"other"));
 }
@@ -217,11 +250,34 @@ fn what_is_known_from_elsewhere_is_compared() {
 #[test]
 fn items_have_their_order() {
     let mut log = Log::new(70);
-    log.early_token = true;
+    log.disorder = Some(Disorder::EarlyToken);
     let report = verify(&log.export(0, 70, 70, None, true));
     assert!(report.is_sound(), "{:#?}", report.faults);
-    let report = verify(&log.export(40, 50, 70, None, true));
-    assert!(report.faults.first[0].to_string().contains("extra entry: found after Stamped"), "{:#?}", report.faults);
+    for (disorder, (from, to, size), said) in [
+        (Disorder::EarlyToken, (40, 50, 70), "extra entry: found after Stamped"),
+        (Disorder::CheckpointBeforeEntries, (13, 20, 20), "checkpoint 13: found before the first entry"),
+        (Disorder::CheckpointBeforeEntries, (13, 20, 70), "checkpoint 13: found before the first entry"),
+        (Disorder::CheckpointBeforePayloads, (13, 20, 20), "payload of entry 19: found after the checkpoint of 20"),
+        (Disorder::CheckpointBeforePayloads, (13, 24, 70), "payload of entry 19: found after the checkpoint of 20"),
+        (Disorder::CheckpointAfterRest, (13, 20, 20), "checkpoint 20: found none after the last entry"),
+        (Disorder::CheckpointTwice, (13, 20, 20), "checkpoint 20: found a second one"),
+    ] {
+        log.disorder = None;
+        let report = verify(&log.export(from, to, size, None, true));
+        assert!(report.is_sound(), "{from}..{to} of {size}: {:#?}", report.faults);
+        log.disorder = Some(disorder);
+        let report = verify(&log.export(from, to, size, None, true));
+        assert!(report.faults.first[0].to_string().contains(said), "{disorder:?}: {:#?}", report.faults);
+    }
+}
+
+#[test]
+fn the_last_checkpoint_stands_after_the_last_entry_whatever_its_size() {
+    let log = Log::new(70);
+    for (from, to, tenant) in [(0, 47, None), (31, 33, None), (0, 48, Some("acme")), (5, 50, Some("acme"))] {
+        let report = verify(&log.export(from, to, to, tenant, false));
+        assert!(report.is_sound(), "{from}..{to}: {:#?}", report.faults);
+    }
 }
 
 #[test]

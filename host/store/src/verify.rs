@@ -14,14 +14,14 @@ use std::sync::{Arc, Mutex};
 use assize_ledger::timestamp::Trust;
 use assize_ledger::{
     Checkpoint, CheckpointError, Digest, EntryRef, Fault, Keyring, Link, Note, Outside, Report, Start, Tile, TileId,
-    Timestamp, Verifier, VerifierKey,
+    Timestamp, Verifier, VerifierKey, entry_hash,
 };
 use futures::future::LocalBoxFuture;
 
 use self::read::Batch;
 use crate::StoreError;
 use crate::check::{self, Seen};
-use crate::db::{int, query, query_scalar, storage};
+use crate::db::{Row, int, query, query_scalar, storage};
 use crate::read::Reader;
 use crate::record::{Cell, hex};
 
@@ -38,7 +38,8 @@ pub struct VerifyOptions {
     pub expected: Option<(u64, Digest)>,
     /// A checkpoint known from elsewhere: as `expected`, and it must be signed by the log's key of its time.
     pub checkpoint: Option<Note>,
-    /// A key of the log known from elsewhere: one of those that it introduced must be this.
+    /// A key of the log known from elsewhere: one of those that it introduced must be this, and there must be a checkpoint that
+    /// one of them signed. A key's statement binds no entries: it can be copied to another history.
     pub key: Option<VerifierKey>,
     /// Authorities whose time stamps are believed; without any, stamps aren't checked.
     pub trust: Option<Trust>,
@@ -60,6 +61,10 @@ struct Shared {
     seen: Seen,
     expected: Vec<(u64, Digest)>,
     keyring: Mutex<Keyring>,
+    /// Whether the check begins with the first entry.
+    whole: bool,
+    /// The sizes of the sound checkpoints, in order: what others say of these counts.
+    sound: Mutex<Vec<u64>>,
 }
 
 impl Reader {
@@ -104,14 +109,18 @@ impl Reader {
                 report
                     .notes
                     .push("tree, tiles, heads, checkpoints, components, snapshots and what others outside confirmed are checked from the beginning only".into());
+                if options.key.is_some() {
+                    report.notes.push("the log's key was not compared: it is from the beginning only".into());
+                }
             }
             let given = options.checkpoint.as_ref().map(|note| Checkpoint::parse(note.text())).transpose();
             let given =
                 given.map_err(|error| StoreError::Invalid { field: "checkpoint", detail: error.to_string() })?;
             let given = given.map(|checkpoint| (checkpoint.size, checkpoint.root));
             let expected: Vec<(u64, Digest)> = options.expected.into_iter().chain(given).collect();
-            let shared =
-                Arc::new(Shared { seen: Seen { size, ..Seen::default() }, expected, keyring: Mutex::default() });
+            let seen = Seen { size, ..Seen::default() };
+            let (keyring, sound) = (Mutex::default(), Mutex::default());
+            let shared = Arc::new(Shared { seen, expected, keyring, whole, sound });
             let mut batch = self.batch(from, end, whole).await;
             while let Some(current) = batch {
                 let (next, shared) = (current.next, Arc::clone(&shared));
@@ -145,25 +154,8 @@ impl Reader {
                 ),
                 _ => {}
             }
-            if let (Some(note), true, Ok(keyring)) = (&options.checkpoint, whole, shared.keyring.lock())
-                && let Err(error) = keyring.open(report.origin.as_deref().unwrap_or_default(), note)
-            {
-                report.faults.push(Fault::new(
-                    None,
-                    "expected checkpoint",
-                    "note",
-                    error,
-                    "a checkpoint that this log signed",
-                ));
-            }
             if let Ok(keyring) = shared.keyring.lock() {
-                if let (Some(key), true) = (&options.key, whole)
-                    && !keyring.keys().iter().any(|introduced| introduced.key == *key)
-                {
-                    let found = keyring.newest().map_or_else(|| "no key".to_owned(), ToString::to_string);
-                    report.faults.push(Fault::new(None, "log's key", "key", found, format_args!("{key} (as given)")));
-                }
-                report.keys = keyring.keys().iter().map(|introduced| introduced.key.to_string()).collect();
+                check_keys(&options, whole, &keyring, report);
             }
             if let Ok(counts) = shared.seen.counts.lock() {
                 report.decisions = counts.decisions;
@@ -173,8 +165,10 @@ impl Reader {
             self.erasures_elsewhere(&shared.seen, from..end, report).await;
             check_erasures(&shared.seen, from..end, report);
             if whole {
-                self.check_cosignatures(&options.witnesses, report).await;
-                self.check_stamps(options.trust.as_ref(), report).await;
+                let sound = shared.sound.lock().map(|sound| sound.clone()).unwrap_or_default();
+                self.check_cosignatures(&options.witnesses, &sound, report).await;
+                self.check_stamps(options.trust.as_ref(), &sound, report).await;
+                report.notes.extend(unsigned(report.checkpointed, end));
                 report.notes.push(Outside::sentence(&report.outside, end));
             }
             self.check_state(&shared.seen, from..end, whole, report).await;
@@ -188,12 +182,22 @@ impl Reader {
             Ok(erased) => erased.values().copied().filter(|by| !range.contains(by)).collect(),
             Err(_) => return,
         };
+        if !elsewhere.is_empty() {
+            let count = elsewhere.len();
+            report
+                .notes
+                .push(format!("{count} erasures were recorded outside the range: their entries were taken as stored"));
+        }
         for by in elsewhere {
-            let read = query_scalar::<Vec<u8>>("SELECT bytes FROM entries WHERE seq = ?").bind(int(by));
-            let bytes = read.fetch_optional(&self.pool).await;
-            // What can't be read names nothing: then its targets are faults.
-            let bytes = bytes.ok().flatten().unwrap_or_default();
-            if let Ok(entry) = EntryRef::decode(&bytes) {
+            let read = query("SELECT hash, bytes FROM entries WHERE seq = ?").bind(int(by));
+            let row = read.fetch_optional(&self.pool).await;
+            // What can't be read, or isn't the entry there, names nothing: then its targets are faults.
+            let cells = row.ok().flatten().map(Row::into_cells).unwrap_or_default();
+            let [Cell::Blob(hash), Cell::Blob(bytes)] = cells.as_slice() else { continue };
+            if let Ok(entry) = EntryRef::decode(bytes)
+                && entry.seq == by
+                && entry_hash(bytes).as_bytes() == hash.as_slice()
+            {
                 check::details(by, &entry, seen, &mut report.faults);
             }
         }
@@ -284,8 +288,44 @@ fn check_erasures(seen: &Seen, range: std::ops::Range<u64>, report: &mut Report)
     }
 }
 
-/// Takes the key that an entry introduces, if it introduces one.
+/// Compares the keys that the log introduced with what is known from elsewhere.
+fn check_keys(options: &VerifyOptions, whole: bool, keyring: &Keyring, report: &mut Report) {
+    report.keys = keyring.keys().iter().map(|introduced| introduced.key.to_string()).collect();
+    if !whole {
+        return;
+    }
+    if let Some(note) = &options.checkpoint
+        && let Err(error) = keyring.open(report.origin.as_deref().unwrap_or_default(), note)
+    {
+        let expected = "a checkpoint that this log signed";
+        report.faults.push(Fault::new(None, "expected checkpoint", "note", error, expected));
+    }
+    let Some(key) = &options.key else { return };
+    if !keyring.keys().iter().any(|introduced| introduced.key == *key) {
+        let found = keyring.newest().map_or_else(|| "no key".to_owned(), ToString::to_string);
+        report.faults.push(Fault::new(None, "log's key", "key", found, format_args!("{key} (as given)")));
+    }
+    if report.checkpointed.is_none() {
+        let expected = "one at least: `assize ledger checkpoint` has the server sign one";
+        report.faults.push(Fault::new(None, "log's key", "checkpoints", "none that it signed", expected));
+    }
+}
+
+/// What is to be said of entries that no sound checkpoint covers.
+fn unsigned(checkpointed: Option<u64>, end: u64) -> Option<String> {
+    let covered = checkpointed.unwrap_or(0);
+    let last = end.checked_sub(1).filter(|last| covered <= *last)?;
+    let entries = if covered == last { format!("entry {last}") } else { format!("entries {covered} to {last}") };
+    Some(format!(
+        "no checkpoint among those checked covers {entries}: whoever can write to the database could have made that up"
+    ))
+}
+
+/// Takes the key that an entry introduces, if it introduces one. In a range, the keys before it aren't known.
 fn introduce(shared: &Shared, seq: u64, report: &mut Report) {
+    if !shared.whole {
+        return;
+    }
     let introduced = shared.seen.statements.lock().ok().and_then(|mut statements| statements.remove(&seq));
     let (Some((subject, statement)), Ok(mut keyring)) = (introduced, shared.keyring.lock()) else { return };
     let origin = report.origin.as_deref().unwrap_or_default();
@@ -326,6 +366,9 @@ fn check_checkpoint(shared: &Shared, link: &Link, stored: &[Cell], root: Option<
             // One that says something else covers nothing.
             if checkpoint.size == link.size && root == Some(checkpoint.root) {
                 report.checkpointed = report.checkpointed.max(Some(link.size));
+                if let Ok(mut sound) = shared.sound.lock() {
+                    sound.push(link.size);
+                }
             }
         }
         Err(error) => report.faults.push(Fault::new(None, name, "note", error, "a checkpoint that this log signed")),

@@ -4,7 +4,7 @@
 mod common;
 
 use assize_ledger::{Checkpoint, Digest, Note, Report};
-use assize_store::VerifyOptions;
+use assize_store::{DecisionDraft, VerifyOptions};
 use common::database::Database;
 use common::{ORIGIN, change, publish, record};
 
@@ -178,4 +178,82 @@ async fn an_entry_after_the_range_excuses_no_hole() {
             assert!(said.contains(&expected), "{said:?}");
         }
     }
+}
+
+/// An erasure that is read beside the range has to be the entry at its place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_copied_to_another_place_excuses_no_hole() {
+    let Some(database) = filled().await else { return };
+    let part = || VerifyOptions { to: Some(100), ..VerifyOptions::default() };
+    let report = verify(&database, part()).await.unwrap();
+    assert!(report.is_sound() && report.erased == 3, "{:#?}", report.faults);
+    let noted = "1 erasures were recorded outside the range: their entries were taken as stored";
+    assert!(report.notes.iter().any(|note| note == noted), "{:?}", report.notes);
+    let copied = "UPDATE entries SET bytes = (SELECT bytes FROM entries WHERE kind = 'payload.erased'), \
+                  hash = (SELECT hash FROM entries WHERE kind = 'payload.erased') WHERE seq = 300";
+    for (table, sql) in [("entries", copied), ("erased", "UPDATE erased SET seq = 300")] {
+        database.intrude(table, sql).await;
+    }
+    let report = verify(&database, part()).await.unwrap();
+    let said = report.faults.first.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(said.iter().any(|fault| fault.starts_with("erased 20: seq: found entry 300")), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_say_counts_where_its_checkpoint_was_checked() {
+    let Some(database) = filled().await else { return };
+    let witnesses = vec![common::witness().public().clone()];
+    let options = |to| VerifyOptions { to, witnesses: witnesses.clone(), ..VerifyOptions::default() };
+    let report = verify(&database, options(None)).await.unwrap();
+    assert!(report.is_sound(), "{:#?}", report.faults);
+    assert_eq!(report.outside.iter().map(|outside| outside.size).collect::<Vec<_>>(), [341]);
+    // The witness spoke of 341 entries, and these are the first 251.
+    let report = verify(&database, options(Some(250))).await.unwrap();
+    assert!(report.is_sound() && report.outside.is_empty(), "{report:#?}");
+    let noted = |said: &str| report.notes.iter().any(|note| note.starts_with(said));
+    assert!(noted("nobody outside has confirmed this log"), "{:?}", report.notes);
+    assert!(noted("no checkpoint among those checked covers entries 202 to 250"), "{:?}", report.notes);
+    // Nor does it speak of a tree that isn't the one of its checkpoint.
+    let root = Checkpoint::new(ORIGIN, 341, Digest::ZERO).sign(&common::log_key()).unwrap();
+    let other = format!("UPDATE checkpoints SET note = CAST('{root}' AS BLOB) WHERE size = 341");
+    let other = if let Database::Postgres { .. } = database { other.replace(" AS BLOB", " AS BYTEA") } else { other };
+    database.intrude("checkpoints", &other).await;
+    let report = verify(&database, options(None)).await.unwrap();
+    assert!(!report.is_sound() && report.outside.is_empty(), "{:#?}", report.outside);
+}
+
+/// A key's statement can be copied to another history: it binds no entries.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_its_key_signed_nothing_of_is_not_the_keys() {
+    let Some(database) = filled().await else { return };
+    let given = || VerifyOptions { key: Some(common::log_key().public().clone()), ..VerifyOptions::default() };
+    assert!(verify(&database, given()).await.unwrap().is_sound());
+    for table in ["cosignatures", "checkpoints"] {
+        database.intrude(table, &format!("DELETE FROM {table}")).await;
+    }
+    let report = verify(&database, VerifyOptions::default()).await.unwrap();
+    assert!(report.is_sound(), "{:#?}", report.faults);
+    let noted = "no checkpoint among those checked covers entries 0 to 340";
+    assert!(report.notes.iter().any(|note| note.starts_with(noted)), "{:?}", report.notes);
+    let report = verify(&database, given()).await.unwrap();
+    let said = report.faults.first.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(said.iter().any(|fault| fault.starts_with("log's key: checkpoints: found none")), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_range_over_a_change_of_keys_is_sound() {
+    let Some(database) = filled().await else { return };
+    let store = database.open().await;
+    let seq = store.head().await.unwrap().unwrap().size;
+    common::replace_key(&store).await;
+    let halt_epoch = store.halt_epoch();
+    for n in 900..905 {
+        store.decide(DecisionDraft { halt_epoch, ..common::decision(n) }).await.unwrap();
+    }
+    store.close().await;
+    for from in [2, seq - 1, seq, seq + 1] {
+        let report = verify(&database, VerifyOptions { from: Some(from), ..VerifyOptions::default() }).await.unwrap();
+        assert!(report.is_sound(), "{from}: {:#?}", report.faults);
+    }
+    assert_eq!(verify(&database, VerifyOptions::default()).await.unwrap().keys.len(), 2);
 }

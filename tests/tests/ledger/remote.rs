@@ -1,7 +1,7 @@
 //! A server's ledger over the network: what it hands out is checked by whoever asks, and not believed.
 
 use assize_tests::{Client, Database, Middleman, Output, Server, agent, answer, assize, policy};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn verify(client: &Client, more: &[&str]) -> Output {
     let asked = ["ledger", "verify", "--json", "--server", client.base(), "--key", client.key()];
@@ -31,11 +31,11 @@ fn a_servers_ledger_is_read_whole_and_checked_by_whoever_asks() {
     assert!(beyond.contains("field:  to"), "{beyond}");
 
     // Somebody of one tenant sees that one's entries, and the others' hashes; the host's database isn't theirs to ask about.
-    let own = verify(&tenant.role("auditor"), &[]).expect(0).json();
-    assert!(
-        own["served"]["foreign"].as_u64().unwrap() > 0 && own["served"]["entries"].as_u64().unwrap() >= 20,
-        "{own}"
-    );
+    let own = verify(&tenant.role("auditor"), &["--tenant", tenant.tenant()]).expect(0).json();
+    let (foreign, notes) = (own["served"]["foreign"].as_u64().unwrap(), own["served"]["notes"].as_array().unwrap());
+    assert!(foreign > 0 && own["served"]["entries"].as_u64().unwrap() >= 20, "{own}");
+    let word = format!("{foreign} foreign entries: that they are others' is the file's own word");
+    assert!(notes.iter().any(|note| *note == word.as_str()), "{own}");
     assert!(own["database"].is_null(), "{own}");
     verify(&tenant.role("app"), &[]).expect(1);
 
@@ -86,4 +86,43 @@ fn a_server_that_hands_out_less_than_it_was_asked_for_is_found_out() {
         let faults = report["served"]["faults"]["first"].as_array().unwrap();
         assert!(faults.iter().any(|fault| fault["record"] == "header" && fault["field"] == field), "{report}");
     }
+}
+
+#[test]
+fn whose_entries_were_asked_for_is_not_the_servers_to_say() {
+    let server = Server::with_guests();
+    let (small, large) = (server.tenant(), server.tenant());
+    for (tenant, decisions) in [(&small, 1), (&large, 10)] {
+        tenant.set_policy("tenant", &policy(&[agent("agent", &answer(1.0))]));
+        for n in 0..decisions {
+            tenant.decide(None, "production", &format!("Hello {n}"));
+        }
+    }
+    let tells = |report: &Value, found: &str, expected: &str| {
+        let fault = json!({ "seq": null, "record": "header", "field": "tenant", "found": found, "expected": expected });
+        assert!(report["served"]["faults"]["first"].as_array().unwrap().contains(&fault), "{report}");
+    };
+    // A liar treats a key of all tenants as an honest server does a key of one: it keeps its report back, and hands out
+    // a sound export in which all others are hashes. The two look the same: what was asked for tells them apart.
+    let auditor = small.role("auditor");
+    let report = verify(&auditor, &[]).expect(1).json();
+    assert!(report["database"].is_null(), "{report}");
+    tells(&report, small.tenant(), "all of them, as asked for; for a key of one tenant, give --tenant");
+    let asked = ["ledger", "verify", "--server", server.base(), "--key", auditor.key()];
+    let said = assize(&asked).expect(1).stdout;
+    assert!(said.contains("NOT VERIFIED: 1 fault") && said.contains("give --tenant"), "{said}");
+    assize(&[&asked[..], &["--tenant", small.tenant()]].concat()).expect(0);
+
+    // Nor does another tenant's part pass, in the place of what was asked for or before a key that sees everything.
+    let of_small = auditor.get("/v1/ledger/export").body;
+    let other = move |path: &str, _: &[u8]| path.starts_with("/v1/ledger/export").then(|| of_small.clone());
+    let liar = Middleman::before(server.base(), other);
+    let (through, auditor) = (format!("http://{}", liar.host()), large.role("auditor"));
+    let asked = ["ledger", "verify", "--json", "--server", &through, "--key", auditor.key()];
+    let report = assize(&[&asked[..], &["--tenant", large.tenant()]].concat()).expect(1).json();
+    tells(&report, small.tenant(), &format!("{}, as asked for", large.tenant()));
+    let report = verify(server.admin(), &["--tenant", small.tenant()]).expect(1).json();
+    tells(&report, "all of them", &format!("{}, as asked for", small.tenant()));
+    let misplaced = ["ledger", "verify", "--data", ".", "--tenant", "acme"];
+    assert!(assize(&misplaced).expect(2).stderr.contains("--tenant"));
 }

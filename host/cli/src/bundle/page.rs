@@ -1,6 +1,6 @@
 //! What a bundle shows, in sections for people: the same on a terminal and in HTML.
 
-use assize_kernel::Record;
+use assize_kernel::{Comparison, Record};
 use assize_ledger::{Bundle, BundleReport, Confirmed, DecisionFacts, Fault, Timestamp};
 use assize_rehearing::{Heard, Part, Rehearing, ReplayState};
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub(super) enum Outcome {
     NotVerified,
     /// Everything holds, and judging again gives something else.
     Different,
-    /// Everything holds, and the clock ended a call, then or now.
+    /// Everything holds, and what some plugin would have said is unknown: see [`doubts`].
     Inconclusive,
     /// Everything that is there holds, and it can't be judged again.
     ProvenOnly,
@@ -133,8 +133,8 @@ impl Page {
 
 fn sentence(outcome: Outcome, report: &BundleReport, rehearing: Option<&Rehearing>) -> String {
     let why = rehearing.and_then(|rehearing| rehearing.why.clone()).unwrap_or_default();
-    let differences = rehearing.and_then(|rehearing| rehearing.comparison.as_ref());
-    let differences = differences.map_or(0, |comparison| comparison.differences.len());
+    let comparison = rehearing.and_then(|rehearing| rehearing.comparison.as_ref());
+    let differences = comparison.map_or(0, |comparison| comparison.differences.len());
     let held = "Every hash, commitment, proof and signature that was checked holds";
     let mut text = match outcome {
         Outcome::Verified => format!("{held}, and judging the case again gives the same result, to the bit."),
@@ -142,17 +142,32 @@ fn sentence(outcome: Outcome, report: &BundleReport, rehearing: Option<&Rehearin
             return "Something in this bundle doesn't hold. Nothing else in it should be believed.".to_owned();
         }
         Outcome::Different => format!("{held}, but judging the case again differs in {differences} fields."),
-        Outcome::Inconclusive => {
-            format!(
-                "{held}, but the wall clock ended a plugin's call, then or now: what it would have said is unknown."
-            )
-        }
+        Outcome::Inconclusive => format!("{held}, but {}.", comparison.map(doubts).unwrap_or_default()),
         Outcome::ProvenOnly => format!("{held}, but the case wasn't judged again: {why}."),
     };
     if report.known_key.is_none() {
         text.push_str(" The log's key was not known from elsewhere: see what isn't proven.");
     }
     text
+}
+
+/// Why the same result wouldn't show that nothing but what is in the file decided; empty where it would.
+pub(super) fn doubts(comparison: &Comparison) -> String {
+    let mut doubts = Vec::new();
+    if !comparison.aborted.is_empty() {
+        doubts.push(format!(
+            "the wall clock ended a plugin's call, then or now: what it would have said is unknown (binding {})",
+            comparison.aborted.join(", ")
+        ));
+    }
+    if !comparison.absent.is_empty() {
+        doubts.push(format!(
+            "a plugin's component wasn't there when the case was judged: what it would have said is unknown, and whether \
+             it should have been there can't be told from the record (binding {})",
+            comparison.absent.join(", ")
+        ));
+    }
+    doubts.join("; and ")
 }
 
 fn faults(faults: &[Fault]) -> Section {
@@ -348,6 +363,10 @@ fn again(source: &Source<'_>) -> Section {
         "The case was judged again here, from the snapshot, the input and the components in this file: {}.",
         rehearing.state.as_str()
     ))];
+    let doubts = doubts(comparison);
+    if !doubts.is_empty() {
+        blocks.push(Block::Text(format!("What the same result wouldn't show: {doubts}.")));
+    }
     if !comparison.differences.is_empty() {
         let rows = comparison.differences.iter();
         let rows = rows.map(|one| vec![one.field.clone(), one.recorded.clone(), one.replayed.clone()]).collect();
@@ -388,6 +407,13 @@ fn proven(source: &Source<'_>) -> Section {
     if rehearing.heard.is_some() && rehearing.faults.is_empty() {
         list.push(
             "Entry, record and input tell of the same decision, and the components are those that judged.".into(),
+        );
+    }
+    if rehearing.comparison.is_some() && rehearing.parts.iter().any(|part| part.manifest.is_some()) {
+        list.push(
+            "The snapshot says of these components what they say of themselves: when and where they apply, what they may \
+             use, and what they may plan."
+                .into(),
         );
     }
     if source.outcome == Outcome::Verified {
@@ -454,7 +480,18 @@ fn unproven(source: &Source<'_>) -> Section {
             .to_owned(),
         "whether what was planned was carried out: effects are plans, and what became of them isn't in the file".to_owned(),
         "whether a version was withdrawn, or a system's data changed, after the decision".to_owned(),
+        "that the periods and scopes of versions that weren't asked are as the snapshot has them: their components \
+         aren't in the file"
+            .to_owned(),
     ]);
+    let absent = source.rehearing.comparison.as_ref().map(|comparison| comparison.absent.as_slice());
+    if let Some(absent) = absent.filter(|absent| !absent.is_empty()) {
+        list.push(format!(
+            "whether components that weren't there when the case was judged should have been: the host said that it had \
+             not loaded them (binding {})",
+            absent.join(", ")
+        ));
+    }
     if source.report.outside.is_empty() {
         list.push("when the decision was made: no time from outside was verified".to_owned());
     }

@@ -1,6 +1,12 @@
 //! Ten questions that an opposing lawyer asks (ACT-17), answered as far as the evidence goes.
 
-use super::page::{Block, Outcome, Section, Source, named, no_later, period};
+use assize_kernel::RunStatus;
+use assize_rehearing::Part;
+
+use super::page::{Block, Outcome, Section, Source, doubts, named, no_later, period};
+
+/// The status of a plugin that there was nothing to run of.
+const MISSING: &str = RunStatus::Missing.as_str();
 
 /// How far the evidence goes, in sentences.
 type Answer = fn(&Source<'_>) -> String;
@@ -24,11 +30,18 @@ pub(super) fn section(source: &Source<'_>) -> Section {
 
 fn who_decided(source: &Source<'_>) -> String {
     let facts = source.facts;
-    let plugins: Vec<String> = source.rehearing.parts.iter().map(named).collect();
-    let plugins = if plugins.is_empty() { "no plugin (none was asked)".to_owned() } else { plugins.join(", ") };
+    let (away, asked): (Vec<&Part>, Vec<&Part>) =
+        source.rehearing.parts.iter().partition(|part| part.fact.status == MISSING);
+    let list = |parts: Vec<&Part>| parts.into_iter().map(named).collect::<Vec<_>>().join(", ");
+    let plugins = if asked.is_empty() { "no plugin (none was asked)".to_owned() } else { list(asked) };
+    let away = if away.is_empty() {
+        String::new()
+    } else {
+        format!(" Bound, too, and not there to be asked: {}.", list(away))
+    };
     format!(
-        "The host that keeps the log {}, for tenant {}, by the policies named above and by {plugins}. No person took part in \
-         the judgment.",
+        "The host that keeps the log {}, for tenant {}, by the policies named above and by {plugins}.{away} No person \
+         took part in the judgment.",
         source.report.header.origin, facts.tenant
     )
 }
@@ -65,9 +78,11 @@ fn valid_today(source: &Source<'_>) -> String {
 }
 
 fn biased(source: &Source<'_>) -> String {
+    let doubts = source.rehearing.comparison.as_ref().map(doubts).unwrap_or_default();
     let again = match source.outcome {
-        Outcome::Verified => "Judging again here gave the same, so nothing outside this file decided.",
-        _ => "Here it wasn't judged again with the same result.",
+        Outcome::Verified => "Judging again here gave the same, so nothing outside this file decided.".to_owned(),
+        Outcome::Inconclusive => format!("Whether something outside this file decided can't be told: {doubts}."),
+        _ => "Here it wasn't judged again with the same result.".to_owned(),
     };
     format!(
         "One case can't show that. What can be said: plugins get the input, their settings and what others before them \
@@ -92,9 +107,11 @@ fn political(source: &Source<'_>) -> String {
                 input was erased; the host keeps them under the digests above."
             .to_owned();
     }
+    let away = source.rehearing.comparison.as_ref().is_some_and(|comparison| !comparison.absent.is_empty());
+    let but = if away { ", but for those that weren't there when it was judged" } else { "" };
     format!(
         "No evidence can answer for intentions. What can be examined: the norms that the plugins name ({}), their authors \
-         ({}), and the components themselves, which are in this file.",
+         ({}), and the components themselves, which are in this file{but}.",
         or_none(norms),
         or_none(authors)
     )
@@ -103,7 +120,8 @@ fn political(source: &Source<'_>) -> String {
 fn similar_case(source: &Source<'_>) -> String {
     format!(
         "Because its input, its policies or its plugin versions were others: the same ones give the same result, unless \
-         the wall clock ended a call. A bundle of the other case shows which: compare the snapshot (here {}), the plugin versions and the findings.",
+         the wall clock ended a call or a component wasn't there. A bundle of the other case shows which: compare the \
+         snapshot (here {}), the plugin versions and the findings.",
         source.facts.snapshot
     )
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use assize_ledger::proof::verify_consistency;
-use assize_ledger::{Checkpoint, DecisionFacts, Digest, EntryKind, Note, Receipt, VerifierKey};
+use assize_ledger::{
+    Checkpoint, DecisionFacts, Digest, EntryKind, Introduced, Note, Receipt, ReceiptError, VerifierKey,
+};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -85,22 +87,33 @@ pub(crate) fn rotate_key(arguments: &RotateKey, connection: &Connection, json: b
     Ok(Ended::Fine)
 }
 
-/// The log's keys as the server tells them, newest last.
-fn keys(connection: &Connection) -> anyhow::Result<Vec<VerifierKey>> {
+/// The log's keys as the server tells them, each with the entry that introduced it.
+fn keys(connection: &Connection) -> anyhow::Result<Vec<Introduced>> {
     #[derive(Deserialize)]
     struct Keys {
         keys: Vec<Key>,
     }
     #[derive(Deserialize)]
     struct Key {
+        seq: u64,
         key: String,
     }
     let Keys { keys } = connection.get("/v1/ledger/keys").send()?.read()?;
-    let keys = keys.iter().map(|Key { key }| key.parse().with_context(|| format!("key {key:?}")));
-    keys.collect()
+    let introduced = |Key { seq, key }: Key| {
+        let key = key.parse::<VerifierKey>().with_context(|| format!("key {key:?}"))?;
+        anyhow::Ok(Introduced { seq, key })
+    };
+    keys.into_iter().map(introduced).collect()
 }
 
-/// Checks a receipt, by itself. The key is the one given, or else one that the server tells.
+/// The key that signs a checkpoint of this size: one that was replaced, and perhaps stolen, signs no later ones. That is
+/// the rule of [`assize_ledger::Keyring::at`], which is made of statements; a server lists keys alone.
+fn key_at(keys: &[Introduced], size: u64) -> anyhow::Result<&Introduced> {
+    let before = keys.iter().filter(|introduced| introduced.seq < size);
+    before.max_by_key(|introduced| introduced.seq).with_context(|| format!("the log has no key before entry {size}"))
+}
+
+/// Checks a receipt, by itself. The key is the one given, or else the one of its time that the server tells.
 pub(crate) fn verify_receipt(
     path: &Path,
     key: Option<&VerifierKey>,
@@ -110,31 +123,38 @@ pub(crate) fn verify_receipt(
     let bytes = fs::read(path).with_context(|| format!("{} can't be read", path.display()))?;
     let receipt: Receipt =
         serde_json::from_slice(&bytes).with_context(|| format!("{} is no receipt", path.display()))?;
-    let (key, source) = match key {
-        Some(key) => (key.clone(), "as given"),
+    let (key, source, word) = match key {
+        Some(key) => (key.clone(), "as given".to_owned(), "isn't shown by a receipt: a replaced one can sign"),
         None => {
-            let note = receipt.note().with_context(|| format!("{} holds no checkpoint", path.display()))?;
+            let no_checkpoint = || format!("{} holds no checkpoint", path.display());
+            let note = receipt.note().with_context(no_checkpoint)?;
+            let size = Checkpoint::parse(note.text()).with_context(no_checkpoint)?.size;
             let known = keys(connection).context("without --log-key, the log's server is asked for its keys")?;
-            let signer = known.into_iter().find(|key| note.signatures().iter().any(|line| line.is_by(key)));
-            (signer.context("the checkpoint in the receipt is signed by no key of the log")?, "as the server tells it")
+            let Introduced { seq, key } = key_at(&known, size)?;
+            (key.clone(), format!("since entry {seq}, as the server tells it"), "is the server's own word")
         }
     };
     let held = match receipt.verify(&key) {
         Ok(held) => held,
         Err(error) => {
+            let fault = match &error {
+                ReceiptError::Checkpoint(_) => format!("{error}; the log's key for it is {key} ({source})"),
+                _ => error.to_string(),
+            };
             if json {
-                output::json(&json!({ "verified": false, "fault": error.to_string() }))?;
+                output::json(&json!({ "verified": false, "fault": fault }))?;
             } else {
-                output::line(format_args!("NOT VERIFIED: {}", clean(&error.to_string())))?;
+                output::line(format_args!("NOT VERIFIED: {}", clean(&fault)))?;
             }
             return Ok(Ended::Failed);
         }
     };
+    let note = format!("that this key was the log's when it had {} entries {word}", held.checkpoint.size);
     if json {
         output::json(&json!({
             "verified": true, "subject": held.entry.subject, "seq": held.entry.seq, "time": held.entry.time,
             "kind": held.entry.kind.as_str(), "origin": held.checkpoint.origin, "size": held.checkpoint.size,
-            "root": held.checkpoint.root, "key": key.to_string(),
+            "root": held.checkpoint.root, "key": key.to_string(), "notes": [note],
         }))?;
         return Ok(Ended::Fine);
     }
@@ -158,6 +178,7 @@ pub(crate) fn verify_receipt(
     row("root of the tree", held.checkpoint.root.to_string());
     row("signed by", format!("{key} ({source})"));
     output::print(&table, "")?;
+    output::line(format_args!("note: {note}"))?;
     output::line("verified: the entry is in the log that this checkpoint signs")?;
     Ok(Ended::Fine)
 }
@@ -168,14 +189,16 @@ pub(crate) fn extends(expected: &Note, key: Option<&VerifierKey>, connection: &C
     struct Proof {
         proof: Vec<Digest>,
     }
-    let keys = match key {
-        Some(key) => vec![key.clone()],
+    let known = match key {
+        Some(_) => Vec::new(),
         None => keys(connection)?,
     };
     let newest = Note::parse(connection.get("/v1/ledger/checkpoint").send()?.text()?.as_bytes())?;
     let open = |note: &Note, what: &str| {
-        let signer = keys.iter().rev().find(|key| note.signatures().iter().any(|line| line.is_by(key)));
-        let signer = signer.with_context(|| format!("{what} is signed by no key of the log"))?;
+        let signer = match key {
+            Some(key) => key,
+            None => &key_at(&known, Checkpoint::parse(note.text())?.size).with_context(|| what.to_owned())?.key,
+        };
         anyhow::Ok(Checkpoint::open(note, signer).with_context(|| what.to_owned())?.0)
     };
     let (then, now) = (open(expected, "the expected checkpoint")?, open(&newest, "the newest checkpoint")?);

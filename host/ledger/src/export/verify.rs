@@ -184,6 +184,9 @@ impl Check {
     fn checkpoint(&mut self, item: &Item) -> Result<(), Stop> {
         let size = self.tree.size();
         let name = format!("checkpoint {size}");
+        if size == self.header.from {
+            return Err(format!("{name}: found before the first entry, expected after an entry"));
+        }
         if self.texts.contains_key(&size) {
             return Err(format!("{name}: found a second one"));
         }
@@ -258,6 +261,8 @@ impl Check {
         }
         if self.header.size > self.header.to {
             self.compare_expected();
+        } else if !self.covered {
+            return Err(format!("checkpoint {}: found none after the last entry", self.header.to));
         }
         self.stage = if self.covered { Stage::Proved } else { Stage::Rest };
         Ok(())
@@ -355,6 +360,10 @@ impl Check {
         if self.report.tokens > 0 && check.trust.is_none() {
             let tokens = self.report.tokens;
             notes.push(format!("{tokens} time stamps weren't checked: no root certificates were given"));
+        }
+        if self.report.foreign > 0 {
+            let foreign = self.report.foreign;
+            notes.push(format!("{foreign} foreign entries: that they are others' is the file's own word"));
         }
         notes.push(Outside::sentence(&self.report.outside, self.header.size));
         match (&self.expected, self.compared) {

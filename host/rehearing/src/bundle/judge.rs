@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::replay::{State, needed};
+use crate::world::unpublished;
 
 /// Compiling a component that takes longer is no plugin that a host ever took.
 const COMPILING: Duration = Duration::from_mins(2);
@@ -125,7 +126,7 @@ impl Rehearing {
             serde_json::from_slice(record).map_err(|error| format!("the record can't be read: {error}"))?;
         let input = Input::from_bytes(input).map_err(|error| format!("the input can't be read: {error}"))?;
         let input = Arc::new(input);
-        self.agree(facts, &record, &input);
+        self.agree(&bundle.header.decision, facts, &record, &input);
         let needed: BTreeSet<Digest> = needed(&record, &bare).into_iter().collect();
         self.components(bundle, &needed);
         let layers_differ = json(&record.policy.layers) != json(&self.layers);
@@ -141,10 +142,14 @@ impl Rehearing {
         for digest in needed {
             let component = bundle.component(&digest).unwrap_or_default();
             let (plugin, manifest) = load(component, digest, sandbox).await?;
+            self.as_it_says(&bare, digest, &manifest);
             for part in self.parts.iter_mut().filter(|part| part.fact.digest == Some(digest)) {
                 part.manifest = Some(manifest.clone());
             }
             plugins.insert(digest, plugin);
+        }
+        if !self.faults.is_empty() {
+            return Ok(());
         }
         let snapshot = Snapshot::from_bytes(bytes, |digest| plugins.get(&digest).cloned());
         let snapshot = Arc::new(snapshot.map_err(|error| format!("the snapshot can't be read: {error}"))?);
@@ -156,10 +161,13 @@ impl Rehearing {
         Ok(())
     }
 
-    /// Entry, record and input tell of one decision.
-    fn agree(&mut self, facts: &DecisionFacts, record: &Record, input: &Input) {
-        self.same("record", &record.facts(), "facts", facts);
+    /// Entry, record and input tell of one decision. `id` is the entry's subject: the facts don't repeat it.
+    fn agree(&mut self, id: &str, facts: &DecisionFacts, record: &Record, input: &Input) {
+        self.same("record", &record.facts(), "facts", facts, "by the entry");
         let (case, identity) = (input.case(), &record.identity);
+        if identity.id != id {
+            self.fault("record", "identity.id", &identity.id, format_args!("{id} (by the entry)"));
+        }
         let of_case = [
             ("id", Some(&case.id), Some(&identity.id)),
             ("tenant", Some(&case.tenant), Some(&identity.tenant)),
@@ -184,14 +192,34 @@ impl Rehearing {
         }
     }
 
+    /// The snapshot says of a component what that says of itself. With another period, scope or limit the host would
+    /// have decided in its place, and all else would come out the same.
+    fn as_it_says(&mut self, snapshot: &Snapshot, digest: Digest, manifest: &Manifest) {
+        let ((name, _), said) = unpublished(manifest, digest);
+        let by = format!("by the manifest of component {digest}");
+        for bound in snapshot.bindings() {
+            for found in bound.candidates.iter().filter(|candidate| candidate.digest == digest) {
+                let place = format!("bindings[{}].candidates[{}]", bound.binding.name, found.version);
+                if bound.binding.plugin != name {
+                    let place = format!("{place}.package");
+                    self.fault("snapshot", &place, &bound.binding.plugin, format_args!("{name} ({by})"));
+                }
+                // Who signed it isn't in the component. All else stands in every snapshot there is: a field that is added
+                // one day will have to be passed over where the snapshot was written before.
+                let expected = Candidate { signed_by: found.signed_by.clone(), ..said.clone() };
+                self.same("snapshot", found, &place, &expected, &by);
+            }
+        }
+    }
+
     /// Compares two documents, field by field.
-    fn same(&mut self, record: &str, found: &impl Serialize, field: &str, expected: &impl Serialize) {
+    fn same(&mut self, record: &str, found: &impl Serialize, field: &str, expected: &impl Serialize, by: &str) {
         let (Value::Object(found), Value::Object(expected)) = (json(found), json(expected)) else { return };
         let keys: BTreeSet<&String> = found.keys().chain(expected.keys()).collect();
         for key in keys {
             let (found, expected) = (found.get(key).unwrap_or(&Value::Null), expected.get(key).unwrap_or(&Value::Null));
             if found != expected {
-                self.fault(record, &format!("{field}.{key}"), found, format_args!("{expected} (by the entry)"));
+                self.fault(record, &format!("{field}.{key}"), found, format_args!("{expected} ({by})"));
             }
         }
     }

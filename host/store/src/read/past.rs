@@ -1,6 +1,6 @@
 //! Past decisions as they are judged again, many at once, and what came of it: re-evaluations and simulations.
 
-use assize_ledger::{DecisionFacts, EntryRef};
+use assize_ledger::{DecisionFacts, EntryRef, Salt};
 use sqlx::AssertSqlSafe;
 
 use super::columns::{Columns, decision};
@@ -8,10 +8,22 @@ use super::{DECISION, conditions, page};
 use crate::StoreError;
 use crate::db::{Query, Row, Scalar, Value, int, query, query_scalar, storage};
 use crate::read::Reader;
-use crate::rows::{DecisionFilter, DecisionRow, Page, PastDecision, Payloads, ReEvaluationRow, SimulationRow};
+use crate::rows::{
+    DecisionFilter, DecisionRow, Page, PastDecision, Payloads, ReEvaluationRow, SealedRow, SimulationRow,
+};
+
+/// A decision's columns, its entry's exact bytes, and what that binds, with salts.
+type Bound = (DecisionRow, Vec<u8>, SealedRow);
+
+/// The columns of [`Bound`] after those of [`DECISION`]. Decisions have all of this, but for what was erased.
+const BOUND: &str = "e.bytes, s.input_salt, s.input, s.record_salt, s.record, x.seq";
 
 impl Reader {
     /// Past decisions with the payloads that are still there, oldest first: those of entries `from` to before `end`.
+    ///
+    /// Whoever reads them counts what came or would come out over millions of decisions, and says of none what the
+    /// ledger holds: that these payloads are what their entries bind isn't looked at. For that there is
+    /// [`Reader::past_bound`].
     pub async fn past(
         &self,
         tenant: Option<&str>,
@@ -21,25 +33,55 @@ impl Reader {
         limit: u32,
         payloads: Payloads,
     ) -> Result<Vec<PastDecision>, StoreError> {
-        const FROM: &str = "FROM decisions d JOIN entries e ON e.seq = d.seq \
-            LEFT JOIN sealed s ON s.seq = d.seq WHERE d.seq >= ? AND d.seq < ?";
-        let columns = DECISION.split(" FROM ").next().unwrap_or_default();
         let record = match payloads {
             Payloads::Inputs => "NULL",
             Payloads::InputsAndRecords => "s.record",
         };
-        let mut sql = format!("{columns}, s.input, {record} {FROM}");
-        let mut values = vec![Value::from(int(from)), int(end).into()];
-        conditions(tenant, filter, &mut sql, &mut values);
-        sql.push_str(" ORDER BY d.seq LIMIT ?");
-        values.push(i64::from(limit).into());
-        let query = values.into_iter().fold(query(AssertSqlSafe(sql)), Query::bind);
-        let rows = query.fetch_all(&self.pool).await.map_err(storage("reading past decisions"))?;
+        let rows = self.range(&format!("s.input, {record}"), tenant, filter, from, end, limit).await?;
         let past = |row: &Row| {
             let payload = Columns(row, "payload");
             Ok(PastDecision { row: decision(row)?, input: payload.payload(19)?, record: payload.payload(20)? })
         };
         rows.iter().map(past).collect()
+    }
+
+    /// As [`Reader::past`], with what it takes to see whether the payloads are those that were written: each decision
+    /// with the exact bytes of its entry, and with the salts of what that binds.
+    pub async fn past_bound(
+        &self,
+        tenant: Option<&str>,
+        filter: &DecisionFilter,
+        from: u64,
+        end: u64,
+        limit: u32,
+    ) -> Result<Vec<Bound>, StoreError> {
+        self.range(BOUND, tenant, filter, from, end, limit).await?.iter().map(bound).collect()
+    }
+
+    /// One decision as [`Reader::past_bound`] gives it.
+    pub async fn bound(&self, tenant: Option<&str>, id: &str) -> Result<Option<Bound>, StoreError> {
+        let sql = format!("{} WHERE d.id = ? AND (?2 IS NULL OR d.tenant = ?2)", select(BOUND));
+        let row = query(AssertSqlSafe(sql)).bind(id).bind(tenant).fetch_optional(&self.pool);
+        row.await.map_err(storage("reading a decision"))?.as_ref().map(bound).transpose()
+    }
+
+    /// The decisions of a range with some more columns, oldest first.
+    async fn range(
+        &self,
+        columns: &str,
+        tenant: Option<&str>,
+        filter: &DecisionFilter,
+        from: u64,
+        end: u64,
+        limit: u32,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut sql = format!("{} WHERE d.seq >= ? AND d.seq < ?", select(columns));
+        let mut values = vec![Value::from(int(from)), int(end).into()];
+        conditions(tenant, filter, &mut sql, &mut values);
+        sql.push_str(" ORDER BY d.seq LIMIT ?");
+        values.push(i64::from(limit).into());
+        let query = values.into_iter().fold(query(AssertSqlSafe(sql)), Query::bind);
+        query.fetch_all(&self.pool).await.map_err(storage("reading past decisions"))
     }
 
     /// The entry that the newest `count` decisions begin with, of those of entries `from` to before `end`; `from` where there
@@ -147,4 +189,27 @@ impl Reader {
         let row = row.await.map_err(storage("reading a simulation"))?;
         row.map(|row| Ok((Columns(&row, "simulation").count(0)?, Columns(&row, "simulation").get(1)?))).transpose()
     }
+}
+
+/// Selects the columns of decisions, and some more of what belongs to them.
+fn select(columns: &str) -> String {
+    let of_decision = DECISION.split(" FROM ").next().unwrap_or_default();
+    format!(
+        "{of_decision}, {columns} FROM decisions d JOIN entries e ON e.seq = d.seq \
+         LEFT JOIN sealed s ON s.seq = d.seq LEFT JOIN erased x ON x.target = d.seq"
+    )
+}
+
+fn bound(row: &Row) -> Result<Bound, StoreError> {
+    let (of_decision, payload) = (decision(row)?, Columns(row, "payload"));
+    let part = |salt: usize| -> Result<Option<(Salt, Vec<u8>)>, StoreError> {
+        let (Some(bytes), Some(key)) = (payload.payload(salt + 1)?, payload.get::<Option<&[u8]>>(salt)?) else {
+            return Ok(None);
+        };
+        let key = <[u8; 32]>::try_from(key).map_err(|error| payload.corrupt(&error))?;
+        Ok(Some((Salt::from_bytes(key), bytes)))
+    };
+    let erased_by = payload.get::<Option<i64>>(24)?.map(|_| payload.count(24)).transpose()?;
+    let sealed = SealedRow { seq: of_decision.seq, input: part(20)?, record: part(22)?, erased_by };
+    Ok((of_decision, Columns(row, "entry").get(19)?, sealed))
 }

@@ -90,13 +90,28 @@ pub(super) async fn signature(
 }
 
 /// A namespace of the host is nobody else's on it, and the host can't claim what is somebody's already. Tenants, who don't
-/// see each other's packages, don't see each other's namespaces either.
-pub(super) async fn claim(on: On<'_>, owner: &str, namespace: &str, publisher: &str) -> Result<Admitted, StoreError> {
+/// see each other's packages, don't see each other's namespaces either. What the host publishes in is its own without a
+/// claim: a tenant's would keep the host's away for good. All tenants see those packages, so a refusal tells nothing.
+pub(super) async fn claim(
+    mut on: On<'_>,
+    owner: &str,
+    namespace: &str,
+    publisher: &str,
+) -> Result<Admitted, StoreError> {
     let failed = storage("looking up a namespace");
     let sql = "SELECT tenant, publisher FROM namespaces WHERE namespace = ?1 AND (?2 = '' OR tenant IN (?2, '')) \
         ORDER BY tenant DESC";
-    let rows = query(sql).bind(namespace).bind(owner).fetch_all(on).await.map_err(&failed)?;
-    let Some(row) = rows.first() else { return Ok(Admitted::New(Digest::ZERO)) };
+    let rows = query(sql).bind(namespace).bind(owner).fetch_all(on.again()).await.map_err(&failed)?;
+    let Some(row) = rows.first() else {
+        // No character of a namespace is one that LIKE reads otherwise.
+        let count = query_scalar("SELECT count(*) FROM packages WHERE tenant = '' AND name LIKE ? || '/%'");
+        let count: i64 = count.bind(namespace).fetch_one(on).await.map_err(&failed)?;
+        if count > 0 && !owner.is_empty() {
+            let detail = format!("the host itself publishes in {namespace:?}, for all tenants: take another namespace");
+            return Ok(Admitted::Refused(StoreError::Invalid { field: "namespace", detail }));
+        }
+        return Ok(Admitted::New(Digest::ZERO));
+    };
     let (tenant, found): (String, String) = (row.try_get(0).map_err(&failed)?, row.try_get(1).map_err(&failed)?);
     if tenant == owner && found == publisher {
         return Ok(Admitted::Known(namespace.to_owned()));

@@ -1,4 +1,5 @@
-//! What others outside signed, against the checkpoints that it is over.
+//! What others outside signed, against the checkpoints that it is over. What they say of a checkpoint counts where that was
+//! compared with the tree and is sound: of any other, they confirm something else than what was checked.
 
 use assize_ledger::timestamp::{Trust, verify};
 use assize_ledger::{Digest, Fault, Note, NoteSignature, Outside, Report, Timestamp, VerifierKey};
@@ -10,7 +11,7 @@ use crate::record::Cell;
 impl Reader {
     /// Every cosignature verifies with the key that is kept beside it. Whether that key is a witness to be trusted is for
     /// those to say who know it.
-    pub(super) async fn check_cosignatures(&self, witnesses: &[VerifierKey], report: &mut Report) {
+    pub(super) async fn check_cosignatures(&self, witnesses: &[VerifierKey], sound: &[u64], report: &mut Report) {
         let sql = "SELECT s.size, s.key, s.line, c.note FROM cosignatures s LEFT JOIN checkpoints c ON c.size = s.size \
                    ORDER BY s.size, s.key";
         for cells in self.all(sql, "cosignatures", report).await {
@@ -24,7 +25,7 @@ impl Reader {
                             if let (true, Some(time)) = (witnesses.contains(&key), time) {
                                 let by = format!("witness {}", key.name());
                                 let size = u64::try_from(*size).unwrap_or_default();
-                                Outside::keep(&mut report.outside, Outside { by, time, size });
+                                keep(report, sound, Outside { by, time, size });
                             }
                         }
                         Err(error) => report.faults.push(Fault::new(None, name, "key or line", error, "a signature")),
@@ -37,7 +38,7 @@ impl Reader {
 
     /// Every time stamp is one of a believed authority over the checkpoint that its row names, and says the time that its row
     /// has. (That the row is as its entry tells is checked with the other changes.)
-    pub(super) async fn check_stamps(&self, trust: Option<&Trust>, report: &mut Report) {
+    pub(super) async fn check_stamps(&self, trust: Option<&Trust>, sound: &[u64], report: &mut Report) {
         let sql = "SELECT s.seq, s.authority, s.size, s.gen_time, s.token, c.note FROM stamps s \
                    LEFT JOIN checkpoints c ON c.size = s.size ORDER BY s.seq";
         let rows = self.all(sql, "stamps", report).await;
@@ -70,7 +71,7 @@ impl Reader {
                     }
                     let size = u64::try_from(*size).unwrap_or_default();
                     let by = format!("authority {authority} ({})", stamp.authority);
-                    Outside::keep(&mut report.outside, Outside { by, time: stamp.gen_time, size });
+                    keep(report, sound, Outside { by, time: stamp.gen_time, size });
                 }
                 Err(error) => report.faults.push(Fault::new(seq, name, "token", error, "a time stamp")),
             }
@@ -85,6 +86,12 @@ impl Reader {
                 Vec::new()
             }
         }
+    }
+}
+
+fn keep(report: &mut Report, sound: &[u64], outside: Outside) {
+    if sound.binary_search(&outside.size).is_ok() {
+        Outside::keep(&mut report.outside, outside);
     }
 }
 

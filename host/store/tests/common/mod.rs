@@ -242,16 +242,30 @@ pub(crate) fn other_key() -> SignerKey {
 
 /// Introduces the log's key.
 pub(crate) async fn introduce_key(store: &Store) {
-    let statement = key_statement(ORIGIN, &log_key(), None).unwrap().to_string();
-    let mut draft = change(None, Change::LogKey { key: log_key().public().to_string() });
+    introduce(store, &log_key(), None).await;
+}
+
+/// Introduces another one in its place.
+pub(crate) async fn replace_key(store: &Store) {
+    introduce(store, &other_key(), Some(&log_key())).await;
+}
+
+async fn introduce(store: &Store, new: &SignerKey, old: Option<&SignerKey>) {
+    let statement = key_statement(ORIGIN, new, old).unwrap().to_string();
+    let mut draft = change(None, Change::LogKey { key: new.public().to_string() });
     draft.details.insert("statement".to_owned(), statement);
     store.change(draft).await.unwrap();
 }
 
-/// A witness that signs checkpoints.
+/// A witness.
+pub(crate) fn witness() -> SignerKey {
+    SignerKey::from_seed("example.org/witness", Algorithm::Cosignature, [9; 32]).unwrap()
+}
+
+/// Has it sign the newest checkpoint.
 pub(crate) async fn cosign(store: &Store) {
     let newest = store.checkpoint().await.unwrap().unwrap();
-    let witness = SignerKey::from_seed("example.org/witness", Algorithm::Cosignature, [9; 32]).unwrap();
+    let witness = witness();
     let mut note = Note::parse(&newest.note).unwrap();
     note.cosign(&witness, time(0));
     let line = note.signatures().last().unwrap().to_string();

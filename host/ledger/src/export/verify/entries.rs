@@ -102,6 +102,9 @@ impl Check {
         if !self.header.payloads {
             return Err(format!("payload of entry {seq}: found one, expected none as the header says"));
         }
+        if self.texts.contains_key(&self.tree.size()) {
+            return Err(format!("payload of entry {seq}: found after the checkpoint of {}", self.tree.size()));
+        }
         let at = self.open.iter().position(|(expected, _)| seq == last && expected.byte() == kind);
         let at = at.ok_or_else(|| {
             format!("payload of entry {seq}: found kind {kind} after entry {last}, which binds no such")
