@@ -1,8 +1,8 @@
 //! Packages as data: what a plugin says of itself, and whether a host may take it at its word.
 //!
 //! Here live the [`Manifest`] and its types, [`pack`] and [`inspect`] between a `.wasm` file and a [`Package`], the
-//! [`SettingsSchema`] that settings are held against, [`choose`], which says what version applies at a moment, and publishers'
-//! signatures ([`sign`], [`verify_signature`]).
+//! [`SettingsSchema`] that settings are held against, [`choose`], which says what version applies at a moment, publishers'
+//! signatures ([`sign`], [`verify_signature`]), and [`check_spelling`] of what a case or a system says to be compared with scopes.
 //!
 //! ```text
 //! component + assize.toml ── pack ──► package.wasm ── inspect ──► Package { manifest, digest, … } ──► the sandbox compiles
@@ -35,7 +35,7 @@ pub use effective::{Effective, EmptyPeriod};
 pub use fields::ManifestError;
 pub use inspect::{Import, InspectError, Package, features, inspect};
 pub use limits::Limits;
-pub use manifest::{LONGEST_MANIFEST, Manifest, Reference};
+pub use manifest::{LONGEST_MANIFEST, MOST_JURISDICTIONS, Manifest, Misspelt, Reference, check_spelling};
 pub use name::{PackageName, ParseNameError};
 pub use pack::{MANIFEST_SECTION, PackError, pack};
 pub use scope::{Outside, Scope};

@@ -80,6 +80,55 @@ fn enforcing_is_idempotent_too() {
 }
 
 #[test]
+fn an_old_approval_isnt_given_out_while_its_system_is_stopped() {
+    let mut server = Server::with_guests();
+    let tenant = tenant(&server);
+    tenant.register("bot");
+    let case = json!({ "system": "bot", "environment": "staging", "kind": "prompt", "payload": { "prompt": "Hi" } });
+    let prompt = json!({ "system_id": "bot", "prompt": "Hi", "env": "staging" });
+    let doors = [("/v1/decisions", case.to_string()), ("/v1/enforce", prompt.to_string())];
+    let sent = |tenant: &Client, key: &str, (path, body): &(&str, String)| {
+        let key = format!("{key} of {path}");
+        tenant.post_with(path, &[("idempotency-key", key.as_str())], body.as_bytes())
+    };
+    let id = |answer: &Value| answer.get("id").unwrap_or(&answer["decision_id"]).as_str().unwrap().to_owned();
+    let replayed = |answer: &Answer| answer.header("idempotent-replayed").map(str::to_owned);
+    let first: Vec<Value> = doors
+        .iter()
+        .map(|door| {
+            let answer = sent(&tenant, "before", door);
+            assert_eq!(replayed(&answer), None, "{answer}");
+            answer.one_of(&[200, 201])
+        })
+        .collect();
+    assert_eq!(first[1]["decided_at"], tenant.decision(&id(&first[1]))["times"]["decided"]);
+    let stop = json!({ "reason": "it promised refunds", "operator_id": "ana" });
+    let stopped = tenant.put("/v1/systems/bot/emergency-stop", &stop).expect(200);
+    server.restart();
+    let tenant = server.again(&tenant);
+    let entries = tenant.entries();
+    for (door, first) in doors.iter().zip(&first) {
+        let words = ["\\\"bot\\\" is stopped since", stopped["stopped"]["since"].as_str().unwrap(), &id(first)];
+        assert_eq!(sent(&tenant, "before", door).problem_naming(409, &words)["field"], "system");
+        tenant.get(&format!("/v1/decisions/{}", id(first))).expect(200);
+    }
+    assert_eq!(tenant.entries(), entries, "nothing new is recorded");
+    // What the stop itself decided is given again, and is known for what it is.
+    for door in &doors {
+        let blocked = sent(&tenant, "meanwhile", door).one_of(&[200, 201]);
+        assert_eq!(blocked["reason"], "KILL_SWITCH_ACTIVE", "{blocked}");
+        let again = sent(&tenant, "meanwhile", door);
+        assert_eq!((id(&again.expect(200)), replayed(&again)), (id(&blocked), Some("true".to_owned())));
+    }
+    let resume = json!({ "reason": "its prompt was corrected", "operator_id": "ana" });
+    tenant.post("/v1/systems/bot/resume", &resume).expect(200);
+    for (door, first) in doors.iter().zip(&first) {
+        let again = sent(&tenant, "before", door);
+        assert_eq!((id(&again.expect(200)), replayed(&again)), (id(first), Some("true".to_owned())));
+    }
+}
+
+#[test]
 fn a_key_is_remembered_over_a_restart() {
     let mut server = Server::with_guests();
     let tenant = tenant(&server);

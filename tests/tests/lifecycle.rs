@@ -272,6 +272,40 @@ fn the_last_good_version_serves_again_in_one_step() {
     assize(&["ledger", "verify", "--data", server.data().to_str().unwrap()]).expect(0);
 }
 
+/// Their failure policy judges from then on, which nobody should have to find out by their cases.
+#[test]
+fn a_step_names_the_bindings_that_it_leaves_with_nothing_to_run() {
+    let server = SERVER.get();
+    let (tenant, stranger) = (server.tenant(), server.tenant());
+    for client in [&tenant, &stranger] {
+        client.publish_and_activate(&law("1.0.0", ""));
+        client.publish_and_activate(&law("2.0.0", ""));
+    }
+    let binding = |name: &str, version: &str| -> Value {
+        json!({ "name": name, "plugin": "acme/law", "version": version, "settings": ruling("warn", "LAW") })
+    };
+    tenant.set_policy("tenant", &policy(&[binding("any", "*"), binding("newest", "^2")]));
+    tenant.register("bot");
+    tenant.set_policy("system:bot", &json!({ "bindings": [binding("bots", "=2.0.0")] }));
+    stranger.set_policy("tenant", &policy(&[binding("newest", "^2")]));
+    let back = tenant.post("/v1/plugins/acme/law/roll-back", &json!({ "reason": "false alarms" })).expect(200);
+    let left = |scope: &str, name: &str| json!({ "tenant": tenant.tenant(), "scope": scope, "binding": name });
+    assert_eq!(back["nothing_to_run"], json!([left("system:bot", "bots"), left("tenant", "newest")]));
+    assert_eq!(tenant.decide(None, "staging", "Hello")["verdict"], "review");
+    // Those that had nothing before are no news.
+    let retired = step(&tenant, "1.0.0", "retire", &json!({ "reason": "superseded" })).expect(200);
+    assert_eq!(retired["nothing_to_run"], json!([left("tenant", "any")]));
+    assert_eq!(step(&tenant, "1.0.0", "yank", &json!({ "reason": "x" })).expect(200)["nothing_to_run"], json!([]));
+    // In words.
+    let own = ["--server", stranger.base(), "--key", stranger.key()];
+    let why = ["plugin", "roll-back", "acme/law", "--reason", "false alarms"];
+    let said = assize(&[&why[..], &own].concat()).expect(0).stdout;
+    let warning = format!("Warning: binding newest of policy tenant ({}) has nothing to run", stranger.tenant());
+    assert!(said.contains("1.0.0 serves again") && said.contains(&warning), "{said}");
+    let why = ["plugin", "retire", "acme/law@1.0.0", "--reason", "superseded"];
+    assert!(!assize(&[&why[..], &own].concat()).expect(0).stdout.contains("Warning"), "nothing bound it");
+}
+
 #[test]
 fn nobody_goes_back_to_what_is_no_substitute() {
     let server = SERVER.get();

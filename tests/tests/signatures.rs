@@ -254,6 +254,28 @@ fn a_namespace_is_one_publishers() {
     publish(&third, &echo, &note(&seal, &echo)).expect(201);
 }
 
+/// Else the host could never claim its own packages' namespace, nor register a key for it.
+#[test]
+fn no_tenant_claims_a_namespace_that_the_host_publishes_in() {
+    let server = Server::with_guests();
+    let (tenant, host) = (server.tenant(), server.admin());
+    let claim = |client: &Client, namespace: &str| {
+        client.post("/v1/namespaces", &json!({ "namespace": namespace, "publisher": "Acme Ltd" }))
+    };
+    refused(&tenant, &["namespace", "the host itself publishes", "test", "another"], 422, || claim(&tenant, "test"));
+    // Neither a part of its name nor what a tenant publishes in is taken by that.
+    tenant.publish(&law("1.0.0", "")).expect(201);
+    for free in ["tes", "test-2", "acme"] {
+        claim(&tenant, free).expect(200);
+    }
+    let other = server.tenant();
+    claim(&other, "acme").expect(200);
+    claim(host, "test").expect(200);
+    let key = SignerKey::from_seed("test", Algorithm::Ed25519, [5; 32]).unwrap();
+    host.post("/v1/namespaces/test/keys", &json!({ "key": key.public().to_string() })).expect(200);
+    claim(&tenant, "test").problem_naming(409, &["Acme Ltd", "claimed"]);
+}
+
 #[test]
 fn a_signature_that_was_altered_at_rest_activates_nothing() {
     let mut server = Server::with_guests();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use assize_tests::{Client, Server, Shared, agent, answer, assize, bundled, policy, rule, ruling};
+use assize_tests::{Client, Server, Shared, agent, answer, assize, bundled, law, policy, rule, ruling};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -98,9 +98,34 @@ fn a_shadow_is_recorded_and_changes_nothing() {
     assert_eq!(facts.iter().filter(|counted| ***counted == json!(false)).count(), 4, "{entry}");
     let metrics = String::from_utf8(server.anonymous().get("/metrics").body).unwrap();
     assert!(
-        metrics.contains("assize_trial_calls_total{package=\"test/rule-echo\",status=\"trapped\",counted=\"no\"}"),
+        metrics.contains("assize_trial_calls_total{package=\"tenant\",status=\"trapped\",counted=\"no\"}"),
         "{metrics}"
     );
+}
+
+#[test]
+fn metrics_name_what_the_host_binds_and_not_what_a_tenant_does() {
+    // Of its own: it has a global policy, which would judge the cases of all others.
+    let server = Server::with_guests();
+    let tenant = server.tenant();
+    tenant.publish_and_activate(&law("1.0.0", ""));
+    let own = |name| {
+        let mut binding = rule(name, &json!({ "do": "trap" }));
+        binding["plugin"] = "acme/law".into();
+        binding
+    };
+    tenant.set_policy("tenant", &policy(&[own("own"), shadow(own("tried"), None)]));
+    server.admin().set_policy("global", &policy(&[agent("of-the-host", &json!({ "do": "trap" }))]));
+    decide(&tenant, None);
+    let metrics = String::from_utf8(server.anonymous().get("/metrics").body).unwrap();
+    for line in [
+        "assize_plugin_failures_total{package=\"test/hostile\",status=\"trapped\"} 1",
+        "assize_plugin_failures_total{package=\"tenant\",status=\"trapped\"} 1",
+        "assize_trial_calls_total{package=\"tenant\",status=\"trapped\",counted=\"no\"} 1",
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
+    assert!(!metrics.contains("acme"), "{metrics}");
 }
 
 #[test]

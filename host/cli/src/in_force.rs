@@ -20,9 +20,9 @@ pub(crate) struct Arguments {
     /// What was published, activated and set by this moment [default: now]
     #[arg(long, value_name = "TIME")]
     known_at: Option<Timestamp>,
-    /// Whose policies, where a data directory or a database is read
-    #[arg(long, requires = "place", default_value = "default")]
-    tenant: String,
+    /// Whose policies: for a key of the host, and where a data directory or a database is read (there `default` if left out)
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<String>,
     #[command(flatten)]
     place: Place,
 }
@@ -34,6 +34,7 @@ pub(crate) fn run(arguments: &Arguments, connection: &Connection, json: bool) ->
     } else {
         let call = connection.get(format!("/v1/policies/{}/effective", segment(&arguments.scope)));
         let call = call.query("as_of", arguments.as_of).query("known_at", arguments.known_at);
+        let call = call.query("tenant", arguments.tenant.as_ref());
         serde_json::from_str(call.send()?.text()?)
             .context("the answer can't be read; is the server of this version?")?
     };
@@ -47,7 +48,8 @@ pub(crate) fn run(arguments: &Arguments, connection: &Connection, json: bool) ->
 
 fn read(arguments: &Arguments) -> anyhow::Result<InForce> {
     let unknown = || Usage(format!("scope {:?}: use global, tenant or system:ID", arguments.scope));
-    let scope = Scope::parse(&arguments.scope, &arguments.tenant).ok_or_else(unknown)?;
+    let tenant = arguments.tenant.as_deref().unwrap_or("default");
+    let scope = Scope::parse(&arguments.scope, tenant).ok_or_else(unknown)?;
     let now = Timestamp::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

@@ -15,11 +15,15 @@ pub(crate) enum Command {
     Get {
         /// global, tenant, tenant:NAME or system:ID
         scope: String,
+        #[command(flatten)]
+        whose: Whose,
     },
     /// Give a scope a new version of its policy
     Set {
         /// global, tenant, tenant:NAME or system:ID
         scope: String,
+        #[command(flatten)]
+        whose: Whose,
         /// The policy as JSON: a file, or - for stdin
         file: String,
     },
@@ -27,6 +31,8 @@ pub(crate) enum Command {
     Trials {
         /// global, tenant, tenant:NAME or system:ID
         scope: String,
+        #[command(flatten)]
+        whose: Whose,
         /// Look at decisions of this moment and later, instead of all since the trials began
         #[arg(long, value_name = "TIME")]
         since: Option<String>,
@@ -40,11 +46,21 @@ pub(crate) enum Command {
     RollBack(End),
 }
 
+/// Whose policy is meant.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Whose {
+    /// The tenant whose policy is meant, for a key of the host [default: the one that has the system, or the only one]
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<String>,
+}
+
 /// The end of a trial.
 #[derive(Debug, clap::Args)]
 pub(crate) struct End {
     /// global, tenant, tenant:NAME or system:ID
     scope: String,
+    #[command(flatten)]
+    whose: Whose,
     /// The binding on trial
     binding: String,
     /// Why, for the record
@@ -69,6 +85,7 @@ struct Ending<'a> {
 
 #[derive(Deserialize)]
 struct Version {
+    tenant: Option<String>,
     version: u64,
     hash: String,
     policy: serde_json::Value,
@@ -77,8 +94,8 @@ struct Version {
 /// Carries out one of them.
 pub(crate) fn run(command: Command, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
     match command {
-        Command::Get { scope } => {
-            let reply = connection.get(path(&scope)).send()?;
+        Command::Get { scope, whose } => {
+            let reply = connection.get(path(&scope)).query("tenant", whose.tenant).send()?;
             if json {
                 output::line(reply.text()?)?;
             } else {
@@ -86,17 +103,17 @@ pub(crate) fn run(command: Command, connection: &Connection, json: bool) -> anyh
                 output::json(&reply.read::<Version>()?.policy)?;
             }
         }
-        Command::Set { scope, file } => {
-            let reply = connection.put(path(&scope), contents(&file)?).send()?;
+        Command::Set { scope, whose, file } => {
+            let reply = connection.put(path(&scope), contents(&file)?).query("tenant", whose.tenant).send()?;
             if json {
                 output::line(reply.text()?)?;
             } else {
-                let Version { version, hash, .. } = reply.read()?;
-                output::line(format_args!("{scope} is at version {version}, hash {}", short(&hash)))?;
+                let set: Version = reply.read()?;
+                output::line(format_args!("{scope} is at {}", set.told()))?;
             }
         }
-        Command::Trials { scope, since, limit } => {
-            let call = connection.get(format!("{}/trials", path(&scope)));
+        Command::Trials { scope, whose, since, limit } => {
+            let call = connection.get(format!("{}/trials", path(&scope))).query("tenant", whose.tenant);
             let reply = call.query("since", since).query("limit", limit).send()?;
             if json {
                 output::line(reply.text()?)?;
@@ -116,19 +133,28 @@ fn path(scope: &str) -> String {
 
 impl End {
     fn send(&self, step: &str, done: &str, connection: &Connection, json: bool) -> anyhow::Result<()> {
-        let Self { scope, binding, reason, operator, version } = self;
+        let Self { scope, whose, binding, reason, operator, version } = self;
         if reason.trim().is_empty() {
             return Err(Usage("--reason is empty: say why, for the record".to_owned()).into());
         }
         let ending = Ending { reason, operator_id: operator.as_deref(), version: *version };
         let path = format!("{}/trials/{}/{step}", path(scope), segment(binding));
-        let reply = connection.post(path, serde_json::to_vec(&ending)?).send()?;
+        let call = connection.post(path, serde_json::to_vec(&ending)?).query("tenant", whose.tenant.as_ref());
+        let reply = call.send()?;
         if json {
             return output::line(reply.text()?);
         }
-        let Version { version, hash, .. } = reply.read()?;
+        let ended: Version = reply.read()?;
         let (scope, binding) = (clean(scope), clean(binding));
-        output::line(format_args!("{binding} {done}: {scope} is at version {version}, hash {}", short(&hash)))
+        output::line(format_args!("{binding} {done}: {scope} is at {}", ended.told()))
+    }
+}
+
+impl Version {
+    /// Which it is; and whose, since a key of the host may have meant another's.
+    fn told(&self) -> String {
+        let of = self.tenant.as_deref().map_or_else(String::new, |tenant| format!(", of tenant {}", clean(tenant)));
+        format!("version {}, hash {}{of}", self.version, short(&self.hash))
     }
 }
 

@@ -10,15 +10,38 @@ use crate::output::{self, Ended, Usage, clean};
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Register a system
-    Add(Box<Registration>),
+    Add {
+        /// Whose it is, for a key of the host [default: default]
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
+        #[command(flatten)]
+        registration: Box<Registration>,
+    },
     /// Replace a system's data; what is left out is unset
-    Set(Box<Registration>),
+    Set {
+        #[command(flatten)]
+        whose: Whose,
+        #[command(flatten)]
+        registration: Box<Registration>,
+    },
     /// List the systems
-    List,
+    List {
+        /// Whose, for a key of the host [default: those of all tenants]
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
+    },
     /// Stop a system: every case of it is blocked from here on, before any plugin runs
     Stop(Switch),
     /// Let a stopped system run again
     Resume(Switch),
+}
+
+/// Whose system is meant.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Whose {
+    /// The tenant whose system is meant, for a key of the host [default: the one tenant which has it]
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<String>,
 }
 
 /// A system's data.
@@ -28,7 +51,7 @@ pub(crate) struct Registration {
     #[arg(required_unless_present = "file")]
     id: Option<String>,
     /// All its data as JSON: a file, or - for stdin
-    #[arg(long, value_name = "FILE", exclusive = true)]
+    #[arg(long, value_name = "FILE", conflicts_with_all = FIELDS)]
     #[serde(skip)]
     file: Option<String>,
     /// What people call it
@@ -57,11 +80,17 @@ pub(crate) struct Registration {
     training_flops: Option<f64>,
 }
 
+/// What such a file says already.
+const FIELDS: [&str; 7] =
+    ["id", "name", "sector", "risk", "jurisdictions", "eu_database_registration_id", "training_flops"];
+
 /// A stop or its end.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Switch {
     /// The system
     id: String,
+    #[command(flatten)]
+    whose: Whose,
     /// Why, for the record
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -91,6 +120,7 @@ struct Listing {
 #[derive(Deserialize)]
 struct System {
     id: String,
+    tenant: String,
     #[serde(default)]
     name: Option<String>,
     operational_status: String,
@@ -103,25 +133,29 @@ struct System {
 /// Carries out one of them.
 pub(crate) fn run(command: Command, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
     let (call, done) = match &command {
-        Command::Add(registration) => {
-            (connection.post("/v1/systems", registration.body()?), "is registered".to_owned())
+        Command::Add { tenant, registration } => {
+            let call = connection.post("/v1/systems", registration.body()?).query("tenant", tenant.as_ref());
+            (call, "is registered".to_owned())
         }
-        Command::Set(registration) => {
+        Command::Set { whose, registration } => {
             let body = registration.body()?;
             let Named { id } =
                 serde_json::from_slice(&body).map_err(|error| Usage(format!("the system's data: {error}")))?;
-            (connection.put(format!("/v1/systems/{}", segment(&id)), body), "is changed".to_owned())
+            let call = connection.put(format!("/v1/systems/{}", segment(&id)), body);
+            (call.query("tenant", whose.tenant.as_ref()), "is changed".to_owned())
         }
-        Command::List => return list(connection, json),
+        Command::List { tenant } => return list(tenant.as_deref(), connection, json),
         Command::Stop(switch) => {
             let order = switch.order(Some("emergency_stop"));
             let call = connection.put(switch.path("emergency-stop"), serde_json::to_vec(&order)?);
             let id = clean(&switch.id);
-            (call, format!("is stopped. To let it run again: assize system resume {id} --reason … --operator …"))
+            let of = switch.whose.tenant.as_ref().map(|tenant| format!(" --tenant {}", clean(tenant)));
+            let resume = format!("assize system resume {id}{} --reason … --operator …", of.unwrap_or_default());
+            (call.query("tenant", switch.whose.tenant.as_ref()), format!("is stopped. To let it run again: {resume}"))
         }
         Command::Resume(switch) => {
             let call = connection.post(switch.path("resume"), serde_json::to_vec(&switch.order(None))?);
-            (call, "runs again".to_owned())
+            (call.query("tenant", switch.whose.tenant.as_ref()), "runs again".to_owned())
         }
     };
     let reply = call.send()?;
@@ -129,7 +163,8 @@ pub(crate) fn run(command: Command, connection: &Connection, json: bool) -> anyh
         output::line(reply.text()?)?;
     } else {
         let system: System = reply.read()?;
-        output::line(format_args!("{} {done}", clean(&system.id)))?;
+        // A key of the host may have meant another's.
+        output::line(format_args!("{} of tenant {} {done}", clean(&system.id), clean(&system.tenant)))?;
     }
     Ok(Ended::Fine)
 }
@@ -153,18 +188,19 @@ impl Switch {
     }
 }
 
-fn list(connection: &Connection, json: bool) -> anyhow::Result<Ended> {
-    let reply = connection.get("/v1/systems").send()?;
+fn list(tenant: Option<&str>, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
+    let reply = connection.get("/v1/systems").query("tenant", tenant).send()?;
     if json {
         output::line(reply.text()?)?;
         return Ok(Ended::Fine);
     }
     let listing: Listing = reply.read()?;
-    let mut table = output::table(["id", "name", "status", "risk", "sector", "jurisdictions"]);
+    let mut table = output::table(["id", "tenant", "name", "status", "risk", "sector", "jurisdictions"]);
     for system in &listing.systems {
         let text = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), clean);
         table.add_row([
             clean(&system.id),
+            clean(&system.tenant),
             text(&system.name),
             clean(&system.operational_status),
             text(&system.risk_classification),

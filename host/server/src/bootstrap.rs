@@ -84,7 +84,9 @@ pub(crate) async fn bundled(app: &App, directory: &Path) -> Result<usize, Bootst
         let manifest = &published.manifest;
         let which = Named { package: manifest.name.as_str(), version: Some(&manifest.version), tenant: None };
         let why = Step { reason: Some("bundled with the host".to_owned()), ..Step::default() };
-        all.push(step(app, &Caller::host(), which, ActivationEvent::Activated, why).await.map_err(failed)?);
+        let (activated, _) =
+            step(app, &Caller::host(), which, ActivationEvent::Activated, why).await.map_err(failed)?;
+        all.push(activated);
     }
     let policy = global_policy(&all).map_err(|error| BootstrapError::Policy(error.to_string()))?;
     let set = policies::set(app, &Caller::host(), Scope::Global, policy).await;

@@ -27,7 +27,7 @@ struct Trial {
 /// Tries a version as every binding would run it, or by itself where no binding would.
 pub(crate) async fn check(world: &World, published: &Published, plugin: &Arc<Plugin>) -> Result<(), Problem> {
     let manifest = &published.manifest;
-    let schema = SettingsSchema::compile(&manifest.settings_schema).map_err(|error| ill(world, published, error))?;
+    let schema = schema_of(manifest).await.map_err(|error| ill(world, published, error))?;
     for trial in trials(world, published) {
         let of = trial.binding.as_ref().map(|binding| format!("{binding}: ")).unwrap_or_default();
         let bound = trial.binding.is_some();
@@ -40,6 +40,27 @@ pub(crate) async fn check(world: &World, published: &Published, plugin: &Arc<Plu
         judge(published, plugin, trial).await.map_err(|why| ill(world, published, format!("{of}{why}")))?;
     }
     Ok(())
+}
+
+/// A package's schema, ready to hold settings against.
+pub(crate) async fn schema_of(manifest: &Manifest) -> Result<Arc<SettingsSchema>, String> {
+    let schema = manifest.settings_schema.clone();
+    aside(move || SettingsSchema::compile(&schema).map(Arc::new).map_err(|error| error.to_string())).await
+}
+
+/// Holds settings against a package's schema.
+pub(crate) async fn check_against(schema: &Arc<SettingsSchema>, settings: &str) -> Result<(), String> {
+    let (schema, settings) = (Arc::clone(schema), settings.to_owned());
+    let check = move || {
+        let settings = serde_json::from_str(&settings).map_err(|error| error.to_string())?;
+        schema.validate(&settings).map_err(|error| error.to_string())
+    };
+    aside(check).await
+}
+
+/// Off the threads that serve: whoever wrote schema and settings has a say in how long it takes.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())?
 }
 
 /// Each way in which bindings would run it.
@@ -78,12 +99,16 @@ enum Unfit {
     Ill(String),
 }
 
-async fn settings(manifest: &Manifest, plugin: &Plugin, schema: &SettingsSchema, trial: &Trial) -> Result<(), Unfit> {
+async fn settings(
+    manifest: &Manifest,
+    plugin: &Plugin,
+    schema: &Arc<SettingsSchema>,
+    trial: &Trial,
+) -> Result<(), Unfit> {
     let text = trial.settings.get();
     let refused = |error: &dyn std::fmt::Display| Unfit::Refused(format!("its settings are refused: {error}"));
     let settings = Settings::parse(text).map_err(|error| refused(&error))?;
-    let value = serde_json::from_str(text).map_err(|error| refused(&error))?;
-    schema.validate(&value).map_err(|error| refused(&error))?;
+    check_against(schema, text).await.map_err(|error| refused(&error))?;
     let limits = Limits { fuel: manifest.limits.fuel, memory_bytes: manifest.limits.memory_bytes, ..Limits::default() };
     match plugin.validate_settings(&settings, &limits).await.result {
         Ok(()) => Ok(()),

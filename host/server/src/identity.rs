@@ -90,6 +90,17 @@ impl Caller {
         self.bound_to.as_deref()
     }
 
+    /// Whose systems, policies or records are meant by a caller that names a tenant, or none: a tenant's key means its
+    /// own, and isn't told whether there are others; a key of the host means those of that tenant, or of all.
+    pub(crate) fn means<'a>(&'a self, named: Option<&'a str>) -> Result<Option<&'a str>, Problem> {
+        match (self.sees(), named) {
+            (Some(own), Some(named)) if own != named => {
+                Err(Problem::not_found(format!("tenant {named:?} of yours")).at("tenant"))
+            }
+            (own, named) => Ok(own.or(named)),
+        }
+    }
+
     pub(crate) fn must_be(&self, roles: &[Role]) -> Result<(), Problem> {
         self.must_hold()?;
         if self.role == Role::Admin || roles.contains(&self.role) {

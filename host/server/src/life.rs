@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assize_ledger::{Digest, Timestamp};
-use assize_rehearing::{Published, Scope, State, World, served};
+use assize_rehearing::{Published, Ruling, Scope, State, World, served};
 use assize_sandbox::Plugin;
 use assize_store::{ActivationEvent, Change};
+use serde::Serialize;
 
 use crate::app::{App, TRIES};
-use crate::identity::Caller;
+use crate::identity::{Caller, DEFAULT_TENANT};
 use crate::problem::Problem;
 use crate::publish::{by, compile};
 use crate::whose::Named;
@@ -30,21 +31,65 @@ pub(crate) struct Step {
     pub(crate) allow_overlap: bool,
 }
 
-/// A step in the life of a version.
+/// A binding that has no version to run.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct Bare {
+    /// Whose policy has it; none for the host's.
+    tenant: Option<String>,
+    scope: String,
+    binding: String,
+}
+
+/// The bindings of a package that have nothing to run, of all scopes that the caller may see.
+fn bare(world: &World, package: &str, caller: &Caller) -> Vec<Bare> {
+    let mut found = Vec::new();
+    let visible = |scope: &Scope| caller.is_host() || scope.tenant() == caller.sees();
+    let binds = |ruling: &Ruling| ruling.policy.bindings.iter().any(|binding| binding.plugin.as_str() == package);
+    for (scope, _) in world.policies().filter(|(scope, ruling)| visible(scope) && binds(ruling)) {
+        let (tenant, system) = match scope {
+            // What the host's policy binds is the same for all tenants.
+            Scope::Global => (DEFAULT_TENANT, None),
+            Scope::Tenant(tenant) => (tenant.as_str(), None),
+            Scope::System(tenant, id) => (tenant.as_str(), Some(id.as_str())),
+        };
+        // Where there is none, no case is judged at all, and says so.
+        let Ok(snapshot) = world.snapshot(tenant, system) else { continue };
+        let own = snapshot.bindings().iter().filter(|bound| bound.layer == scope.layer());
+        for bound in own.filter(|bound| bound.binding.plugin.as_str() == package && bound.candidates.is_empty()) {
+            let (tenant, binding) = (scope.tenant().map(str::to_owned), bound.binding.name.clone());
+            found.push(Bare { tenant, scope: scope.name(), binding });
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Which bindings had something to run before a step, and have nothing after it: their failure policy holds from then,
+/// and whoever took the step should hear so at once.
+fn left_bare(before: &World, after: &World, package: &str, caller: &Caller) -> Vec<Bare> {
+    let mut left = bare(after, package, caller);
+    if !left.is_empty() {
+        let known = bare(before, package, caller);
+        left.retain(|one| !known.contains(one));
+    }
+    left
+}
+
+/// A step in the life of a version; with the bindings that it leaves with nothing to run.
 pub(crate) async fn step(
     app: &App,
     caller: &Caller,
     which: Named<'_>,
     event: ActivationEvent,
     step: Step,
-) -> Result<Published, Problem> {
+) -> Result<(Published, Vec<Bare>), Problem> {
     let mut fit = Fit::default();
     loop {
         let changing = app.changing.lock().await;
         let world = app.world.load_full();
         let found = which.find_to_change(&world, caller)?;
         if !is_next(found, event)? {
-            return Ok(found.clone());
+            return Ok((found.clone(), Vec::new()));
         }
         let mut details = Vec::new();
         let mut loaded = None;
@@ -72,9 +117,12 @@ pub(crate) async fn step(
             next = next.with_plugin(plugin);
         }
         let published = which.find(&next, caller).unwrap_or(found).clone();
-        app.world.store(Arc::new(next));
+        let next = Arc::new(next);
+        app.world.store(Arc::clone(&next));
         drop(changing);
-        return Ok(published);
+        let served = found.state == State::Active;
+        let left = if served { left_bare(&world, &next, name, caller) } else { Vec::new() };
+        return Ok((published, left));
     }
 }
 
@@ -114,13 +162,14 @@ impl<'w> Back<'w> {
     }
 }
 
-/// Takes the version that serves since last out of use, and lets the one that served before it serve again.
+/// Takes the version that serves since last out of use, and lets the one that served before it serve again. Gives both,
+/// and the bindings that this leaves with nothing to run.
 pub(crate) async fn roll_back(
     app: &App,
     caller: &Caller,
     which: Named<'_>,
     step: Step,
-) -> Result<(Published, Published), Problem> {
+) -> Result<(Published, Published, Vec<Bare>), Problem> {
     let mut fit = Fit::default();
     loop {
         let changing = app.changing.lock().await;
@@ -163,10 +212,12 @@ pub(crate) async fn roll_back(
             let found = all.into_iter().find(|one| one.digest == published.digest && one.tenant == owner);
             found.unwrap_or(published).clone()
         };
-        let both = (shown(from), shown(to));
-        app.world.store(Arc::new(next));
+        let (from, to) = (shown(from), shown(to));
+        let next = Arc::new(next);
+        app.world.store(Arc::clone(&next));
         drop(changing);
-        return Ok(both);
+        let left = left_bare(&world, &next, name, caller);
+        return Ok((from, to, left));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use assize_kernel::Record;
+use assize_kernel::{Record, Run};
 use assize_ledger::Timestamp;
 use assize_sandbox::CompiledCounts;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -79,8 +79,9 @@ impl Metrics {
             registry: Registry::default(),
         };
         registry.register("decisions", "Recorded decisions by verdict", metrics.decisions.clone());
-        registry.register("plugin_failures", "Calls that gave no answer, and counted", metrics.failures.clone());
-        let help = "Calls for bindings that a shadow or a canary concerns";
+        let help = "Calls that gave no answer, and counted; tenants' bindings under the package `tenant`";
+        registry.register("plugin_failures", help, metrics.failures.clone());
+        let help = "Calls for bindings that a shadow or a canary concerns; tenants' under the package `tenant`";
         registry.register("trial_calls", help, metrics.trials.clone());
         registry.register("decision_seconds", "From admission to durable record", metrics.seconds.clone());
         let help = "Times that no evidence could be had from outside";
@@ -101,12 +102,12 @@ impl Metrics {
         self.decisions.get_or_create(&ByVerdict { verdict: record.outcome.verdict.as_str() }).inc();
         self.seconds.observe(took.as_secs_f64());
         for run in record.plugins.iter().filter(|run| run.status.is_failure() && run.counts()) {
-            let label = ByFailure { package: run.package.to_string(), status: run.status.as_str() };
+            let label = ByFailure { package: package(run), status: run.status.as_str() };
             self.failures.get_or_create(&label).inc();
         }
         for run in &record.plugins {
             let Some(counted) = run.counted else { continue };
-            let (package, status) = (run.package.to_string(), run.status.as_str());
+            let (package, status) = (package(run), run.status.as_str());
             let label = ByTrial { package, status, counted: if counted { "yes" } else { "no" } };
             self.trials.get_or_create(&label).inc();
         }
@@ -138,4 +139,10 @@ impl Metrics {
         encode(&mut text, &self.registry)?;
         Ok(text)
     }
+}
+
+/// The package, where the global policy binds it, which binds the host's own alone; `tenant` for what a tenant binds. Anybody may
+/// read metrics, and neither the names of a tenant's packages nor its choice among the host's are for everybody.
+fn package(run: &Run) -> String {
+    if run.layer == "global" { run.package.to_string() } else { "tenant".to_owned() }
 }

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::app::App;
 use crate::problem::Problem;
+use crate::system::System;
 use crate::systems::Registered;
 use crate::view::Place;
 
@@ -150,7 +151,7 @@ fn enrich(request: &Request, system: Option<&Registered>) -> Result<Input, Probl
         system: request.system.clone(),
         environment: request.environment.as_str().to_owned(),
         jurisdictions: with_unions(&jurisdictions),
-        sector: request.sector.clone().or_else(|| registered.and_then(|system| system.sector.clone())),
+        sector: sector_of(request, registered)?,
         actor: request.actor.clone(),
         action: request.action.clone(),
         resource: request.resource.clone(),
@@ -160,6 +161,19 @@ fn enrich(request: &Request, system: Option<&Registered>) -> Result<Input, Probl
         context: serde_json::value::to_raw_value(&context).map_err(Problem::internal)?,
     };
     Ok(Input::new(case, halt_of(system)))
+}
+
+/// The sector whose rules apply. As with jurisdictions, what a caller says can't take the system's away.
+fn sector_of(request: &Request, registered: Option<&System>) -> Result<Option<String>, Problem> {
+    let own = registered.and_then(|system| system.sector.as_ref().map(|sector| (system, sector)));
+    match (&request.sector, own) {
+        (Some(said), Some((system, own))) if said != own => {
+            let id = &system.id;
+            let remedy = format!("leave it out, or change the system with PUT /v1/systems/{id}");
+            Err(Problem::invalid("sector", format!("{said:?} isn't {own:?}, the sector of system {id:?}: {remedy}")))
+        }
+        (said, own) => Ok(said.as_ref().or(own.map(|(_, own)| own)).cloned()),
+    }
 }
 
 /// A `UUIDv7` of now.

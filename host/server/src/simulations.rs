@@ -18,7 +18,7 @@ use assize_store::{Change, ChangeDraft, Outcome};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{AcquireError, Notify, Semaphore, watch};
 
 use crate::app::{App, SharedApp};
 use crate::pipeline::details;
@@ -30,6 +30,8 @@ const KEEP_EVERY: Duration = Duration::from_secs(2);
 const TELL_EVERY: Duration = Duration::from_millis(200);
 /// Simulations that may wait or be under way.
 const MOST: usize = 100;
+/// Those of one tenant, or of the host's keys: nobody takes the places of all others.
+const MOST_OF_ONE: usize = 10;
 
 /// What was asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -101,10 +103,13 @@ impl Progress {
     }
 }
 
+#[derive(Clone)]
 struct Running {
     owner: Option<String>,
     told: watch::Sender<Progress>,
     fate: Arc<Fate>,
+    /// Of its owner: all of an owner's that are kept here share it.
+    turn: Arc<Semaphore>,
 }
 
 impl Running {
@@ -142,8 +147,10 @@ pub(crate) struct Simulations {
 /// Why a simulation isn't begun or ends early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum JobError {
-    #[error("{MOST} simulations wait already: cancel some, or try again later")]
+    #[error("{MOST} simulations of all tenants wait already: cancel some, or try again later")]
     Full,
+    #[error("{MOST_OF_ONE} of your own simulations wait or run already: cancel some, or try again when one has ended")]
+    FullOfOwn,
     #[error("keeping the simulation: {0}")]
     Io(#[from] io::Error),
     #[error(transparent)]
@@ -188,14 +195,16 @@ impl Simulations {
         self.folder.join(id).join(name)
     }
 
-    /// Takes one in; of those that ended without a report, the oldest go.
-    fn take(&self, id: &str, job: Running) {
+    /// Whether one more of an owner's may wait.
+    pub(crate) fn check_room(&self, owner: Option<&str>) -> Result<(), JobError> {
+        room(&self.running.lock(), owner)
+    }
+
+    /// Takes one in, where there is room.
+    fn take_new(&self, job: &Job) -> Result<Running, JobError> {
         let mut running = self.running.lock();
-        running.insert(id.to_owned(), job);
-        let ended: Vec<String> = running.iter().filter(|(_, job)| !job.is_open()).map(|(id, _)| id.clone()).collect();
-        for id in ended.iter().take(ended.len().saturating_sub(MOST)) {
-            running.remove(id);
-        }
+        room(&running, job.owner.as_deref())?;
+        Ok(take(&mut running, job))
     }
 
     fn forget(&self, id: &str) {
@@ -203,6 +212,29 @@ impl Simulations {
             tracing::warn!(%error, id, "what is left of a simulation can't be removed");
         }
     }
+}
+
+/// Takes one in; of those that ended without a report, the oldest go.
+fn take(running: &mut BTreeMap<String, Running>, job: &Job) -> Running {
+    let (told, _) = watch::channel(Progress::of(&job.id));
+    let turn = running.values().find(|other| other.owner == job.owner).map(|other| Arc::clone(&other.turn));
+    let turn = turn.unwrap_or_else(|| Arc::new(Semaphore::new(1)));
+    let taken = Running { owner: job.owner.clone(), told, fate: Arc::default(), turn };
+    running.insert(job.id.clone(), taken.clone());
+    let ended: Vec<String> = running.iter().filter(|(_, job)| !job.is_open()).map(|(id, _)| id.clone()).collect();
+    for id in ended.iter().take(ended.len().saturating_sub(MOST)) {
+        running.remove(id);
+    }
+    taken
+}
+
+/// Whether there is room for one more of an owner's.
+fn room(running: &BTreeMap<String, Running>, owner: Option<&str>) -> Result<(), JobError> {
+    let open = || running.values().filter(|job| job.is_open());
+    if open().filter(|job| job.owner.as_deref() == owner).count() >= MOST_OF_ONE {
+        return Err(JobError::FullOfOwn);
+    }
+    if open().count() >= MOST { Err(JobError::Full) } else { Ok(()) }
 }
 
 /// Keeps what was asked for, and begins it when its turn comes. `cases` are JSON lines.
@@ -213,9 +245,7 @@ pub(crate) async fn begin(
     component: Option<Bytes>,
 ) -> Result<Progress, JobError> {
     let simulations = &app.simulations;
-    if simulations.running.lock().values().filter(|job| job.is_open()).count() >= MOST {
-        return Err(JobError::Full);
-    }
+    simulations.check_room(job.owner.as_deref())?;
     let bytes = serde_json::to_vec(&job).map_err(|error| JobError::Other(error.to_string()))?;
     let folder = simulations.folder.join(&job.id);
     blocking(move || {
@@ -230,7 +260,9 @@ pub(crate) async fn begin(
         replace(&folder.join("job.json"), bytes)
     })
     .await?;
-    Ok(start(app, job))
+    // Others may have come in while it was written.
+    let taken = simulations.take_new(&job).inspect_err(|_| simulations.forget(&job.id))?;
+    Ok(start(app, job, taken))
 }
 
 /// Goes on with what a host before this one left.
@@ -243,26 +275,24 @@ pub(crate) fn resume(app: &SharedApp) {
         match job.and_then(|job| serde_json::from_slice::<Job>(&job).ok()).filter(|job| job.id == id) {
             Some(job) => {
                 tracing::info!(id, "going on with a simulation");
-                start(app, job);
+                // Whether there is room or not: it was taken in before.
+                let taken = take(&mut app.simulations.running.lock(), &job);
+                start(app, job, taken);
             }
             None => app.simulations.forget(&id),
         }
     }
 }
 
-fn start(app: &SharedApp, job: Job) -> Progress {
-    let progress = Progress::of(&job.id);
-    let (told, _) = watch::channel(progress.clone());
-    let fate = Arc::new(Fate::default());
-    let running = Running { owner: job.owner.clone(), told: told.clone(), fate: Arc::clone(&fate) };
-    app.simulations.take(&job.id, running);
+fn start(app: &SharedApp, job: Job, taken: Running) -> Progress {
+    let progress = taken.told.borrow().clone();
     let app = Arc::clone(app);
     tokio::spawn(async move {
         let id = job.id.clone();
         // What is cancelled ends where it is, and its tasks with it.
         let ran = tokio::select! {
-            ran = run(&app, job, &told, &fate) => ran,
-            () = fate.cancelled.notified() => Ok(None),
+            ran = run(&app, job, &taken) => ran,
+            () = taken.fate.cancelled.notified() => Ok(None),
         };
         let (stage, error, seq) = match ran {
             Ok(Some(seq)) => (Stage::Done, None, Some(seq)),
@@ -273,7 +303,7 @@ fn start(app: &SharedApp, job: Job) -> Progress {
             }
         };
         app.simulations.forget(&id);
-        told.send_modify(|progress| {
+        taken.told.send_modify(|progress| {
             progress.stage = stage;
             progress.error = error;
             progress.seq = seq;
@@ -291,8 +321,11 @@ fn start(app: &SharedApp, job: Job) -> Progress {
 }
 
 /// Runs to the end and records it; none where it was cancelled.
-async fn run(app: &App, job: Job, told: &watch::Sender<Progress>, fate: &Fate) -> Result<Option<u64>, JobError> {
-    let _turn = app.simulations.turn.acquire().await.map_err(|error| JobError::Other(error.to_string()))?;
+async fn run(app: &App, job: Job, taken: &Running) -> Result<Option<u64>, JobError> {
+    let closed = |error: AcquireError| JobError::Other(error.to_string());
+    // One of each owner's waits for the host's turn, first come, first served: owners take turns, however many one has.
+    let _own = taken.turn.acquire().await.map_err(closed)?;
+    let _turn = app.simulations.turn.acquire().await.map_err(closed)?;
     let state_file = app.simulations.file(&job.id, "state.json");
     let state = fs::read(&state_file).ok().and_then(|state| serde_json::from_slice::<State>(&state).ok());
     let mut simulation = prepare(app, &job, state).await?;
@@ -302,7 +335,7 @@ async fn run(app: &App, job: Job, told: &watch::Sender<Progress>, fate: &Fate) -
         let more = simulation.step().await?;
         if shown.is_none_or(|shown| shown.elapsed() >= TELL_EVERY) || !more {
             shown = Some(Instant::now());
-            tell(told, simulation.state(), before, started.elapsed());
+            tell(&taken.told, simulation.state(), before, started.elapsed());
         }
         if !more {
             break;
@@ -330,7 +363,7 @@ async fn run(app: &App, job: Job, told: &watch::Sender<Progress>, fate: &Fate) -
         input: None,
         change: Change::Simulation { id: job.id.clone(), report },
     };
-    if !fate.settle(Fate::RECORDED) {
+    if !taken.fate.settle(Fate::RECORDED) {
         return Ok(None);
     }
     let seq = match app.store.change(draft).await.map_err(|error| JobError::Other(error.to_string()))? {

@@ -1,6 +1,7 @@
 //! An AI system in the host's registry (BTV-10).
 
 use assize_ledger::Timestamp;
+use assize_registry::check_spelling;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -84,13 +85,14 @@ pub(crate) struct Registration {
     pub(crate) lifecycle_phase: Option<Phase>,
     #[serde(alias = "risk")]
     pub(crate) risk_classification: Option<RiskClass>,
+    /// E.g. an area of Annex III of the EU AI Act; its cases can't name another one.
     pub(crate) sector: Option<String>,
     pub(crate) eu_database_registration_id: Option<String>,
     pub(crate) training_flops: Option<f64>,
     #[serde(default)]
     pub(crate) external_dependencies: Vec<String>,
     pub(crate) human_ai_configuration: Option<String>,
-    /// ISO 3166 codes and `EU`: whose law its cases fall under, unless a case says more.
+    /// Upper-case ISO 3166 codes and `EU`, at most 256: whose law its cases fall under, unless a case says more.
     #[serde(default)]
     pub(crate) jurisdictions: Vec<String>,
     /// Anything more that agents and rules may consider, e.g. `logging`, `human_oversight`.
@@ -172,6 +174,8 @@ impl System {
             let detail = format!("{:?}: use 1 to 128 of letters, digits, '-', '_', '.' and ':'", registration.id);
             return Err(Problem::invalid("id", detail));
         }
+        check_spelling(&registration.jurisdictions, registration.sector.as_deref(), None)
+            .map_err(|misspelt| Problem::invalid(misspelt.field, misspelt.detail))?;
         if registration.training_flops.is_some_and(|flops| flops < 0.0) {
             return Err(Problem::invalid("training_flops", "can't be negative"));
         }
@@ -264,5 +268,37 @@ impl System {
     pub(crate) fn resume(&self, now: Timestamp) -> Option<Self> {
         let before = self.stopped.as_ref()?.before;
         Some(Self { operational_status: before, updated_at: now, stopped: None, ..self.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registration(json: &str) -> Registration {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn what_was_registered_before_spelling_was_checked_is_read_stopped_and_resumed() {
+        let now = Timestamp::now();
+        let right = registration(r#"{"id": "bot", "jurisdictions": ["BR", "US-CA"], "sector": "credit"}"#);
+        let right = System::registered(right, "acme", now).unwrap();
+        let misspelt =
+            System { jurisdictions: vec!["br".to_owned()], sector: Some("Credit Scoring".to_owned()), ..right };
+        let read: System = serde_json::from_slice(&serde_json::to_vec(&misspelt).unwrap()).unwrap();
+        let resumed = read.stop(now).resume(now).unwrap();
+        assert_eq!((resumed.jurisdictions, resumed.sector), (misspelt.jurisdictions, misspelt.sector));
+        assert!(read.considered().unwrap().get().contains("Credit Scoring"));
+        // Whoever changes it says it anew, and rightly.
+        for (json, said) in [
+            (r#"{"id": "bot", "jurisdictions": ["BR", "br"]}"#, r#""br" is no jurisdiction"#),
+            (r#"{"id": "bot", "sector": "Credit Scoring"}"#, r#""Credit Scoring": a word has"#),
+        ] {
+            let problem = read.changed(registration(json), now).unwrap_err();
+            assert!(problem.detail().starts_with(said), "{}", problem.detail());
+        }
+        let mended = registration(r#"{"id": "bot", "jurisdictions": ["BR"], "sector": "credit-scoring"}"#);
+        read.changed(mended, now).unwrap();
     }
 }

@@ -37,6 +37,11 @@ impl Registered {
         };
         read(&row.bytes).map_err(corrupt)
     }
+
+    /// Since when it is in emergency stop.
+    pub(crate) fn stopped_since(&self) -> Option<Timestamp> {
+        self.system.stopped.as_ref().map(|stop| stop.since)
+    }
 }
 
 /// A system as it is on record, and as it is in force.
@@ -130,13 +135,23 @@ impl Systems {
         newest
     }
 
-    /// Of one tenant, by id.
-    pub(crate) fn list(&self, tenant: &str) -> Vec<Arc<Registered>> {
+    /// Of one tenant or all, by id.
+    pub(crate) fn list(&self, tenant: Option<&str>) -> Vec<Arc<Registered>> {
         let map = self.map.read();
-        let known = map.get(tenant).into_iter().flat_map(HashMap::values);
+        let meant = map.iter().filter(|(owner, _)| tenant.is_none_or(|tenant| tenant == owner.as_str()));
+        let known = meant.flat_map(|(_, systems)| systems.values());
         let mut list: Vec<_> = known.map(|known| Arc::clone(known.in_force())).collect();
-        list.sort_by(|a, b| a.system.id.cmp(&b.system.id));
+        list.sort_by(|a, b| (&a.system.id, &a.system.tenant).cmp(&(&b.system.id, &b.system.tenant)));
         list
+    }
+
+    /// The tenants that have a system of this id, in order.
+    pub(crate) fn owners(&self, id: &str) -> Vec<String> {
+        let map = self.map.read();
+        let having = map.iter().filter(|(_, systems)| systems.contains_key(id));
+        let mut owners: Vec<String> = having.map(|(tenant, _)| tenant.clone()).collect();
+        owners.sort();
+        owners
     }
 
     /// How many there are, and how many of them are stopped.

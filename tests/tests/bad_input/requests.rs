@@ -1,6 +1,6 @@
 //! Requests: JSON, fields, headers, addresses, policies.
 
-use assize_tests::{Server, Setup, agent, answer, policy, rule, ruling};
+use assize_tests::{Server, Setup, agent, answer, law, policy, rule, ruling};
 use serde_json::{Value, json};
 
 use crate::{SERVER, ask, case_with, tenant, without_a_trace};
@@ -56,6 +56,31 @@ fn json_that_is_none_is_refused() {
     });
 }
 
+/// An array has values and no names: that one is missing, unknown or there twice is seen by nobody.
+#[test]
+fn an_array_is_no_policy_no_stop_and_no_case() {
+    let server = SERVER.get();
+    let tenant = tenant(&server);
+    tenant.register("bot");
+    let before = tenant.get("/v1/policies/tenant").expect(200);
+    let put = |path: &str, body: &Value, words: &[&str]| {
+        tenant.put(path, body).problem_naming(400, &[words, &["JSON object"]].concat());
+    };
+    let binding = json!(["rule", "test/rule-echo"]);
+    without_a_trace(&tenant, || {
+        put("/v1/policies/tenant", &json!([]), &["must be"]);
+        put("/v1/policies/tenant", &json!({ "bindings": [binding] }), &["bindings[0]"]);
+        put("/v1/policies/tenant", &json!({ "thresholds": { "production": [1, 2, 3] } }), &["thresholds.production"]);
+        put("/v1/systems/bot/emergency-stop", &json!([null, "drill of the year", "me"]), &["must be"]);
+        put("/v1/retention", &json!(["30d"]), &["must be"]);
+        let enforce = json!(["bot", "Hello", "production"]);
+        tenant.post("/v1/enforce", &enforce).problem_naming(400, &["must be a JSON object"]);
+        ask(&tenant, r#"["bot","staging","prompt",{}]"#).problem_naming(400, &["must be a JSON object"]);
+        tenant.post("/v1/keys", &json!(["dev"])).problem_naming(400, &["must be a JSON object"]);
+    });
+    assert_eq!(tenant.get("/v1/policies/tenant").expect(200), before);
+}
+
 #[test]
 fn a_body_beyond_the_limit_is_refused_with_the_limit() {
     let server = Server::with_guests_and(Setup::bare().argument("--max-body").argument("4096"));
@@ -93,7 +118,9 @@ fn a_field_that_is_missing_unknown_or_of_another_type_is_named() {
         ask(&tenant, case_with(&json!({ "environment": "Production" }))).problem_naming(422, &["environment"]);
         ask(&tenant, case_with(&json!({ "system": "nobody" }))).problem_naming(404, &["nobody"]);
         ask(&tenant, case_with(&json!({ "kind": "" }))).problem_naming(422, &["kind"]);
-        ask(&tenant, case_with(&json!({ "kind": 7 }))).problem(400);
+        assert_eq!(ask(&tenant, case_with(&json!({ "kind": 7 }))).problem(400)["field"], "kind");
+        let of_another = ask(&tenant, case_with(&json!({ "jurisdictions": ["BR", 5] })));
+        assert_eq!(of_another.problem(400)["field"], "jurisdictions[1]");
         ask(&tenant, case_with(&json!({ "jurisdictions": "BR" }))).problem(400);
         ask(&tenant, case_with(&json!({ "jurisdictions": [""] }))).problem_naming(422, &["jurisdictions[0]"]);
         ask(&tenant, case_with(&json!({ "context": [1] }))).problem_naming(422, &["context"]);
@@ -108,6 +135,85 @@ fn a_field_that_is_missing_unknown_or_of_another_type_is_named() {
         let enforce = json!({ "system_id": "nobody", "prompt": "Hello", "env": "test" });
         tenant.post("/v1/enforce", &enforce).problem_naming(422, &["env", "test"]);
     });
+}
+
+#[test]
+fn a_law_a_sector_or_a_kind_that_no_package_could_mean_is_named_and_not_passed_over() {
+    let server = SERVER.get();
+    let tenant = tenant(&server);
+    let register = |members: &Value| {
+        let mut system = members.clone();
+        system["id"] = "misspelt".into();
+        tenant.post("/v1/systems", &system)
+    };
+    without_a_trace(&tenant, || {
+        for code in ["br", "BRA", "Brazil", " BR", "BR ", "", "BR-sp", "ＢＲ"] {
+            let members = json!({ "jurisdictions": ["EU", code] });
+            for refused in [ask(&tenant, case_with(&members)), register(&members)] {
+                let problem = refused.problem_naming(422, &[code, "upper-case ISO 3166 code such as BR", "or EU"]);
+                assert_eq!(problem["field"], "jurisdictions[1]");
+            }
+        }
+        for word in ["Employment", "credit scoring", "saúde", ""] {
+            let members = json!({ "sector": word });
+            for refused in [ask(&tenant, case_with(&members)), register(&members)] {
+                assert_eq!(refused.problem_naming(422, &[word, "a to z", "employment"])["field"], "sector");
+            }
+            let refused = ask(&tenant, case_with(&json!({ "kind": word })));
+            assert_eq!(refused.problem_naming(422, &[word, "a to z", "agent-action"])["field"], "kind");
+        }
+    });
+    let right = json!({ "jurisdictions": ["BR", "EU", "US-CA", "GB-ENG"], "sector": "law_enforcement", "kind": "x.1" });
+    ask(&tenant, case_with(&right)).expect(201);
+}
+
+#[test]
+fn more_laws_than_a_case_has_are_refused_by_their_number() {
+    let server = SERVER.get();
+    let tenant = tenant(&server);
+    let codes = |count: u32| (0..count).map(|part| format!("US-{part}")).collect::<Vec<_>>();
+    without_a_trace(&tenant, || {
+        // Of the larger, a few would once have kept every thread of the host busy for minutes.
+        for count in [257, 60_000] {
+            let members = json!({ "jurisdictions": codes(count) });
+            let system = json!({ "id": "everywhere", "jurisdictions": codes(count) });
+            for refused in [ask(&tenant, case_with(&members)), tenant.post("/v1/systems", &system)] {
+                let problem = refused.problem_naming(422, &[&count.to_string(), "256 are allowed", "name those"]);
+                assert_eq!(problem["field"], "jurisdictions");
+            }
+        }
+    });
+    // As many as are allowed, of the case and of its system.
+    tenant.post("/v1/systems", &json!({ "id": "everywhere", "jurisdictions": codes(256) })).expect(201);
+    let made = ask(&tenant, case_with(&json!({ "system": "everywhere", "jurisdictions": codes(256) }))).expect(201);
+    let decision = tenant.decision(made["id"].as_str().unwrap());
+    assert_eq!(decision["input"]["case"]["jurisdictions"], json!(codes(256)));
+}
+
+#[test]
+fn a_case_cannot_leave_the_sector_of_its_system() {
+    let server = SERVER.get();
+    let tenant = tenant(&server);
+    tenant.publish_and_activate(&law("1.0.0", "[scope]\nsectors = [\"employment\"]\n"));
+    let mut hiring = rule("hiring", &ruling("block", "HIRING"));
+    hiring["plugin"] = "acme/law".into();
+    tenant.set_policy("tenant", &policy(&[rule("rule", &ruling("warn", "HM")), hiring]));
+    tenant.post("/v1/systems", &json!({ "id": "hirer", "sector": "employment" })).expect(201);
+    tenant.post("/v1/systems", &json!({ "id": "any" })).expect(201);
+    let of_sector =
+        |system: &str, sector: &Value| ask(&tenant, case_with(&json!({ "system": system, "sector": sector })));
+    without_a_trace(&tenant, || {
+        let refused = of_sector("hirer", &json!("gardening"));
+        let problem = refused.problem_naming(422, &["gardening", "employment", "hirer", "leave it out", "PUT"]);
+        assert_eq!(problem["field"], "sector");
+    });
+    for sector in [json!("employment"), Value::Null] {
+        assert_eq!(of_sector("hirer", &sector).expect(201)["verdict"], "block", "{sector}");
+    }
+    // A system without one is of the sector that the case is of.
+    for (sector, verdict) in [("gardening", "warn"), ("employment", "block")] {
+        assert_eq!(of_sector("any", &sector.into()).expect(201)["verdict"], verdict, "{sector}");
+    }
 }
 
 #[test]
@@ -140,12 +246,38 @@ fn addresses_that_lead_nowhere_are_problems_too() {
     tenant.get("/v1/plugins/by-digest/xyz/component").problem(422);
     tenant.get("/v1/plugins/test/nothing").problem(404);
     tenant.get("/v1/policies/planet").problem(404);
+    let long = format!("system:{}", "x".repeat(50_000));
+    for name in ["%ff", "%c3%28", long.as_str()] {
+        for kind in ["policies", "simulations"] {
+            let refused = tenant.get(&format!("/v1/{kind}/{name}")).problem_naming(400, &["path"]);
+            assert!(refused.to_string().len() < 1_000, "what isn't found isn't repeated whole");
+        }
+    }
     for query in ["limit=0", "limit=100000", "verdict=maybe", "environment=moon", "from=yesterday"] {
         tenant.get(&format!("/v1/decisions?{query}")).problem(422);
     }
     for query in ["limit=x", "cursor=x", "colour=red"] {
         tenant.get(&format!("/v1/decisions?{query}")).problem(400);
     }
+}
+
+#[test]
+fn settings_beyond_their_bound_are_refused_with_the_bound() {
+    let server = SERVER.get();
+    let tenant = tenant(&server);
+    let with = |length: usize| {
+        let mut settings = ruling("allow", "FINE");
+        settings["code"] = "".into();
+        let rest = length - settings.to_string().len();
+        settings["code"] = "x".repeat(rest).into();
+        assert_eq!(settings.to_string().len(), length);
+        policy(&[rule("fine", &ruling("allow", "FINE")), rule("long", &settings)])
+    };
+    without_a_trace(&tenant, || {
+        let refused = tenant.put("/v1/policies/tenant", &with(65_537));
+        refused.problem_naming(422, &["bindings[1].settings", "65537 bytes", "65536"]);
+    });
+    tenant.set_policy("tenant", &with(65_536));
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! Following, listing, reading and cancelling; and what makes no sense.
 
-use assize_tests::{agent, assize, policy, rule, ruling};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use assize_tests::{Server, agent, assize, policy, rule, ruling};
 use serde_json::{Value, json};
 
-use crate::{GUESTS, begin, many_cases, simulate};
+use crate::{GUESTS, PATIENCE, begin, many_cases, report, simulate};
 
 #[test]
 fn it_is_followed_listed_read_and_cancelled() {
@@ -58,6 +61,48 @@ fn it_is_followed_listed_read_and_cancelled() {
     tenant.get(&format!("/v1/simulations/{slow}/report.json")).problem(404);
 }
 
+/// Whoever asks for many waits for its own, and not the others for them.
+#[test]
+fn one_tenant_leaves_room_for_the_others_and_they_take_turns() {
+    // Of its own: what runs here would hold up those of other tests.
+    let server = Server::with_guests();
+    let many = server.tenant();
+    // Each case runs to the end of its fuel: none of these is over before it is cancelled.
+    many.set_policy("tenant", &policy(&[agent("agent", &json!({ "do": "loop" }))]));
+    let slow = json!({ "cases": many_cases(20_000) });
+    let mut ids: Vec<String> = (0..10).map(|_| begin(&many, &slow)).collect();
+    let full = many.post("/v1/simulations", &json!({}));
+    full.problem_naming(503, &["10 of your own simulations"]);
+    assert!(full.header("retry-after").is_some());
+    many.role("dev").post("/v1/simulations", &json!({})).problem(503);
+    let running = || {
+        let all = many.get("/v1/simulations").expect(200);
+        let running = all["running"].as_array().unwrap().iter().find(|job| job["stage"] == "running");
+        running.map(|job| job["id"].as_str().unwrap().to_owned())
+    };
+    let begun = Instant::now();
+    let first = loop {
+        if let Some(id) = running() {
+            break id;
+        }
+        assert!(begun.elapsed() < PATIENCE);
+        thread::sleep(Duration::from_millis(10));
+    };
+    let other = server.tenant();
+    let waiting = begin(&other, &json!({}));
+    // The one that runs ends; the next is the other tenant's, though nine have waited for longer.
+    assert_eq!(many.delete(&format!("/v1/simulations/{first}")).status, 204);
+    report(&other, &waiting);
+    // And with a place free, one more may wait.
+    let events = many.get(&format!("/v1/simulations/{first}/events")).text();
+    assert!(events.contains("\"stage\":\"cancelled\""), "{events}");
+    ids.retain(|id| *id != first);
+    ids.push(begin(&many, &slow));
+    for id in ids {
+        assert_eq!(many.delete(&format!("/v1/simulations/{id}")).status, 204);
+    }
+}
+
 #[test]
 fn what_makes_no_sense_is_refused_with_field_value_and_remedy() {
     let server = GUESTS.get();
@@ -82,10 +127,23 @@ fn what_makes_no_sense_is_refused_with_field_value_and_remedy() {
     refused(json!({ "specification": { "flips": 1_000_000 } }), 422, &["flips", "1000000", "100000"]);
     refused(json!({ "mapping": { "kind": "x" } }), 422, &["mapping", "cases"]);
     refused(json!({ "cases": [], "mapping": { "date": "day" } }), 422, &["mapping", "kind"]);
+    refused(json!({ "cases": [], "mapping": { "kind": "Prompt" } }), 422, &["mapping.kind", "Prompt", "a to z"]);
+    let misspelt = json!({ "kind": "prompt", "jurisdictions": ["br"] });
+    refused(json!({ "cases": [], "mapping": misspelt }), 422, &["mapping.jurisdictions[0]", "br", "ISO 3166"]);
     refused(json!({ "tenant": "somebody-else" }), 422, &["tenant", "somebody-else"]);
-    let unread = simulate(&tenant, &json!({ "cases": [{ "environment": "moon", "kind": "a", "payload": 1 }, 5] }));
+    // An array would be read as a case, by the order of its fields.
+    for case in [json!(5), json!(null), json!(["id", null, "production", "prompt", {}])] {
+        refused(json!({ "cases": [{}, case] }), 422, &["cases[1]", "must be a JSON object"]);
+    }
+    refused(json!([]), 400, &["body", "must be a JSON object"]);
+    refused(json!({ "specification": [] }), 400, &["specification", "expected a JSON object"]);
+    let unread = json!({ "cases": [{ "environment": "moon", "kind": "a", "payload": 1 }, { "kind": 5 }] });
+    let unread = simulate(&tenant, &unread);
     assert_eq!((&unread["tally"]["cases"], &unread["tally"]["judged"]), (&json!(2), &json!(0)));
     assert_eq!(unread["tally"]["unreadable"].as_object().unwrap().len(), 2, "{unread}");
+    let misspelt = json!({ "environment": "staging", "kind": "a", "payload": 1, "jurisdictions": ["br"] });
+    let unread = simulate(&tenant, &json!({ "cases": [misspelt] }));
+    assert!(unread["tally"]["unreadable"].to_string().contains("row 1: jurisdictions[0]"), "{unread}");
     for (arguments, said) in [
         (&["simulate", "--swap", "x"][..], "namespace/name@version"),
         (&["simulate", "--threshold", "production=3"], "production.block=7"),

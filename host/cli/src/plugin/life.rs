@@ -159,6 +159,7 @@ fn take(
         _ => "is active",
     };
     output::line(format_args!("{}@{} {done}", version.package, clean(&version.version)))?;
+    reply.read::<Left>()?.warn()?;
     Ok(Ended::Fine)
 }
 
@@ -166,6 +167,37 @@ fn take(
 struct RolledBack {
     from: Shown,
     to: Shown,
+    #[serde(flatten)]
+    left: Left,
+}
+
+/// What a step left behind.
+#[derive(Deserialize)]
+struct Left {
+    /// Bindings that have nothing to run since.
+    #[serde(default)]
+    nothing_to_run: Vec<Bound>,
+}
+
+#[derive(Deserialize)]
+struct Bound {
+    /// Whose policy has it; none for the host's.
+    tenant: Option<String>,
+    scope: String,
+    binding: String,
+}
+
+impl Left {
+    fn warn(&self) -> anyhow::Result<()> {
+        for Bound { tenant, scope, binding } in &self.nothing_to_run {
+            let (binding, scope) = (clean(binding), clean(scope));
+            let whose = tenant.as_deref().map_or_else(String::new, |tenant| format!(" ({})", clean(tenant)));
+            output::line(format_args!(
+                "Warning: binding {binding} of policy {scope}{whose} has nothing to run: its failure policy holds"
+            ))?;
+        }
+        Ok(())
+    }
 }
 
 #[derive(Deserialize)]
@@ -197,9 +229,10 @@ fn roll_back(
     if json {
         output::line(reply.text()?)?;
     } else {
-        let RolledBack { from, to } = reply.read()?;
+        let RolledBack { from, to, left } = reply.read()?;
         let (from, to) = (clean(&from.version), clean(&to.version));
         output::line(format_args!("{package}: {from} is retired, {to} serves again"))?;
+        left.warn()?;
     }
     Ok(Ended::Fine)
 }

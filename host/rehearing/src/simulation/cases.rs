@@ -5,6 +5,7 @@ use std::io::{BufRead, Read};
 
 use assize_kernel::{Environment, Input, with_unions};
 use assize_ledger::{Digest, Timestamp};
+use assize_registry::check_spelling;
 use assize_sandbox::contract::Case;
 use assize_sandbox::json;
 use serde::{Deserialize, Serialize};
@@ -49,13 +50,14 @@ pub enum CaseError {
     #[error("row {row}: {detail}")]
     Row { row: u64, detail: String },
     #[error("mapping.{field}: {detail}")]
-    Mapping { field: &'static str, detail: String },
+    Mapping { field: String, detail: String },
 }
 
 impl Mapping {
     /// Checks what the types can't.
     pub fn check(&self) -> Result<(), CaseError> {
-        let invalid = |field, detail: &str| Err(CaseError::Mapping { field, detail: detail.to_owned() });
+        let invalid =
+            |field: &str, detail: &str| Err(CaseError::Mapping { field: field.to_owned(), detail: detail.to_owned() });
         if let Some(Err(error)) = self.environment.as_deref().map(str::parse::<Environment>) {
             return invalid("environment", &error.to_string());
         }
@@ -66,7 +68,8 @@ impl Mapping {
         if self.truth.is_some() != self.bad.is_some() {
             return invalid("truth", "give the field and what stands there where a case is bad, both");
         }
-        Ok(())
+        check_spelling(&self.jurisdictions, self.sector.as_deref(), self.kind.as_deref())
+            .map_err(|misspelt| CaseError::Mapping { field: misspelt.field, detail: misspelt.detail })
     }
 }
 
@@ -218,23 +221,17 @@ pub(super) fn case_of(row: u64, bytes: &[u8], mapping: &Mapping, tenant: &str) -
 
 /// Longer words are no identifiers, as at the door; here they would also swell the counts.
 const LONGEST_WORD: usize = 256;
-/// More than a case has laws.
-const MOST_JURISDICTIONS: usize = 256;
 
 fn check_words(body: &Body) -> Result<(), String> {
-    let words = [("id", &body.id), ("system", &body.system), ("sector", &body.sector), ("actor", &body.actor)];
+    let words = [("id", &body.id), ("system", &body.system), ("actor", &body.actor)];
     let words = words.into_iter().chain([("action", &body.action), ("resource", &body.resource)]);
-    let words = words.filter_map(|(field, word)| word.as_deref().map(|word| (field, word)));
-    let codes = body.jurisdictions.iter().map(|code| ("jurisdictions", code.as_str()));
+    let mut words = words.filter_map(|(field, word)| word.as_deref().map(|word| (field, word)));
     let too_long = |word: &str| word.is_empty() || word.len() > LONGEST_WORD || word.chars().any(char::is_control);
-    if let Some((field, _)) = words.chain(codes).chain([("kind", body.kind.as_str())]).find(|(_, word)| too_long(word))
-    {
+    if let Some((field, _)) = words.find(|(_, word)| too_long(word)) {
         return Err(format!("{field}: use 1 to {LONGEST_WORD} bytes without control characters"));
     }
-    if body.jurisdictions.len() > MOST_JURISDICTIONS {
-        return Err(format!("jurisdictions: {}, more than {MOST_JURISDICTIONS}", body.jurisdictions.len()));
-    }
-    Ok(())
+    let spelling = check_spelling(&body.jurisdictions, body.sector.as_deref(), Some(body.kind.as_str()));
+    spelling.map_err(|misspelt| misspelt.to_string())
 }
 
 fn mapped(text: &str, kind: &str, mapping: &Mapping) -> Result<(Body, Option<bool>), String> {
@@ -346,9 +343,36 @@ mod tests {
                 br#"{"environment": "staging", "kind": "a", "payload": 1, "occurred_at": "soon"}"#,
                 "occurred_at \"soon\"",
             ),
+            (
+                br#"{"environment": "staging", "kind": "a", "payload": 1, "jurisdictions": ["EU", "br"]}"#,
+                "jurisdictions[1]: \"br\" is no jurisdiction",
+            ),
+            (
+                br#"{"environment": "staging", "kind": "a", "payload": 1, "sector": "Employment"}"#,
+                "sector: \"Employment\"",
+            ),
+            (br#"{"environment": "staging", "kind": "A prompt", "payload": 1}"#, "kind: \"A prompt\""),
         ] {
             let error = case_of(1, line, &Mapping::default(), "t").err().unwrap();
             assert!(error.contains(said), "{error}");
+        }
+        let codes: Vec<String> = (0..257).map(|part| format!("US-{part}")).collect();
+        let line = serde_json::json!({ "environment": "staging", "kind": "a", "payload": 1, "jurisdictions": codes });
+        let error = case_of(1, line.to_string().as_bytes(), &Mapping::default(), "t").err().unwrap();
+        assert!(error.starts_with("jurisdictions: 257 codes, 256 are allowed"), "{error}");
+    }
+
+    #[test]
+    fn a_mapping_that_no_package_could_mean_is_refused_before_any_row() {
+        let mapping = Mapping { kind: Some("prompt".into()), jurisdictions: vec!["BR".into()], ..Mapping::default() };
+        mapping.check().unwrap();
+        for (mapping, said) in [
+            (Mapping { kind: Some("Prompt".into()), ..mapping.clone() }, "mapping.kind: \"Prompt\""),
+            (Mapping { sector: Some("Employment".into()), ..mapping.clone() }, "mapping.sector: \"Employment\""),
+            (Mapping { jurisdictions: vec!["Brazil".into()], ..mapping }, "mapping.jurisdictions[0]: \"Brazil\""),
+        ] {
+            let error = mapping.check().unwrap_err().to_string();
+            assert!(error.starts_with(said), "{error}");
         }
     }
 }

@@ -2,20 +2,22 @@
 
 use assize_kernel::{Environment, Record};
 use assize_ledger::{Digest, Receipt, Timestamp};
+use assize_registry::check_spelling;
 use assize_rehearing::{MakeError, ReplayError, Unreplayable, make_bundle};
 use assize_store::{DecisionFilter, DecisionRow, Idempotency, StoredDecision};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::app::{App, SharedApp};
-use crate::door::{Parameters, StrictJson, parsed};
+use crate::door::{Parameters, Path, StrictJson, parsed};
 use crate::identity::{Caller, Role};
 use crate::pipeline::{Decided, Request, judge};
 use crate::problem::Problem;
+use crate::systems::Registered;
 use crate::view::{DecisionView, Place};
 
 /// A case.
@@ -26,15 +28,15 @@ pub(crate) struct CaseBody {
     system: Option<String>,
     /// `development`, `staging` or `production`.
     environment: String,
-    /// What sort of thing is judged: `prompt`, `content`, `agent-action`, …
+    /// What sort of thing is judged: `prompt`, `content`, `agent-action`, … (in lower case, as in scopes).
     kind: String,
     /// The thing itself: any JSON.
     #[schema(value_type = Object)]
     payload: Box<RawValue>,
-    /// ISO 3166 codes and `EU`, beside the system's.
+    /// Upper-case ISO 3166 codes and `EU`, at most 256, beside the system's.
     #[serde(default)]
     jurisdictions: Vec<String>,
-    /// E.g. an area of Annex III of the EU AI Act; the system's where left out.
+    /// E.g. an area of Annex III of the EU AI Act; the system's where left out, and no other where it has one.
     sector: Option<String>,
     /// Whom the case is about, so that their data can be found and erased: a name of yours for them, not shown to plugins.
     data_subject: Option<String>,
@@ -43,7 +45,7 @@ pub(crate) struct CaseBody {
     resource: Option<String>,
     /// When the facts took place (RFC 3339); now where left out.
     occurred_at: Option<String>,
-    /// The day whose law is applied; the facts' date where left out.
+    /// The day whose law is applied; the facts' date where left out. Another than that is for admins and devs.
     rules_as_of: Option<String>,
     /// Anything more to consider; plugins find it in `context.caller`.
     #[schema(value_type = Option<Object>)]
@@ -61,12 +63,23 @@ fn word(field: &str, text: &str) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Another law than that of the facts' day. Whoever asks for decisions could leave out the rule that is in their way; see
+/// decision 0015 for the same in re-evaluations.
+fn chooses_law(caller: &Caller) -> Result<(), Problem> {
+    let why = "another day's law than that of the facts is asked for: leave rules_as_of out";
+    caller.must_be(&[Role::Dev]).map_err(|problem| problem.because(why).at("rules_as_of"))
+}
+
 /// Asks for a decision.
 #[utoipa::path(post, path = "/v1/decisions", tag = "decisions", request_body = CaseBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body give the same decision"),
         ("Prefer" = Option<String>, Header, description = "`receipt`: with the proof that a signed checkpoint covers it")),
-    responses((status = 201, description = "Judged and recorded"), (status = 200, description = "Judged before"),
-        (status = 409, description = "The key was used with another body", body = Problem)))]
+    responses((status = 201, description = "Judged and recorded"),
+        (status = 403, description = "The key's role doesn't allow this, or not this `rules_as_of`", body = Problem),
+        (status = 200, description = "Judged before",
+            headers(("Idempotent-Replayed" = String, description = "`true`"))),
+        (status = 409, description = "The key was used with another body, or before an emergency stop that lasts",
+            body = Problem)))]
 pub(crate) async fn create(
     State(app): State<SharedApp>,
     caller: Caller,
@@ -76,12 +89,9 @@ pub(crate) async fn create(
     caller.must_be(&[Role::App, Role::Dev])?;
     let received = Timestamp::now();
     let case = body.value;
-    word("kind", &case.kind)?;
-    for (index, code) in case.jurisdictions.iter().enumerate() {
-        word(&format!("jurisdictions[{index}]"), code)?;
-    }
+    check_spelling(&case.jurisdictions, case.sector.as_deref(), Some(case.kind.as_str()))
+        .map_err(|misspelt| Problem::invalid(misspelt.field, misspelt.detail))?;
     let words = [
-        ("sector", &case.sector),
         ("data_subject", &case.data_subject),
         ("actor", &case.actor),
         ("action", &case.action),
@@ -92,6 +102,11 @@ pub(crate) async fn create(
     }
     if case.context.as_ref().is_some_and(|context| !context.get().starts_with('{')) {
         return Err(Problem::invalid("context", "must be a JSON object"));
+    }
+    let occurred_at = moment("occurred_at", case.occurred_at.as_deref())?;
+    let rules_as_of = moment("rules_as_of", case.rules_as_of.as_deref())?;
+    if rules_as_of.is_some_and(|day| day != occurred_at.unwrap_or(received)) {
+        chooses_law(&caller)?;
     }
     let request = Request {
         tenant: caller.tenant().to_owned(),
@@ -104,8 +119,8 @@ pub(crate) async fn create(
         actor: case.actor,
         action: case.action,
         resource: case.resource,
-        occurred_at: moment("occurred_at", case.occurred_at.as_deref())?,
-        rules_as_of: moment("rules_as_of", case.rules_as_of.as_deref())?,
+        occurred_at,
+        rules_as_of,
         payload: case.payload,
         context: case.context,
         idempotency: promise(&headers, &body.bytes)?,
@@ -146,7 +161,7 @@ pub(super) async fn judged_or_known(
             let location = format!("/v1/decisions/{}", record.identity.id);
             Ok(Ok((StatusCode::CREATED, [(header::LOCATION, location)], view).into_response()))
         }
-        Decided::Before(id) => Ok(Err(stored(app, Some(&tenant), &id).await?)),
+        Decided::Before(id) => Ok(Err(before(app, &tenant, &id).await?)),
     }
 }
 
@@ -237,6 +252,9 @@ pub(super) fn trace_id(headers: &HeaderMap) -> Option<String> {
     (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| id.to_owned())
 }
 
+/// Says that an answer is what was judged before.
+pub(super) const REPLAYED: (&str, &str) = ("idempotent-replayed", "true");
+
 /// The decision that the idempotency key stands for already.
 pub(super) async fn known(app: &App, request: &Request) -> Result<Option<StoredDecision>, Problem> {
     let Some(promise) = &request.idempotency else { return Ok(None) };
@@ -247,7 +265,26 @@ pub(super) async fn known(app: &App, request: &Request) -> Result<Option<StoredD
         let detail = format!("the key {:?} was used for decision {id} with another body: take a new key", promise.key);
         return Err(Problem::conflict(detail).at("Idempotency-Key"));
     }
-    stored(app, Some(&request.tenant), &id).await.map(Some)
+    before(app, &request.tenant, &id).await.map(Some)
+}
+
+/// A decision that was made before, to answer the same request with. While its system is stopped, only what the stop
+/// itself decided is one: whoever asks now would take an approval for leave to go on.
+pub(super) async fn before(app: &App, tenant: &str, id: &str) -> Result<StoredDecision, Problem> {
+    let known = stored(app, Some(tenant), id).await?;
+    let Some(system) = known.row.system.as_deref().filter(|_| !known.row.kill_switch) else { return Ok(known) };
+    // Another host may have stopped it a moment ago. The sequencer fences off new decisions from that, not old ones.
+    if let Some(row) = app.store.system_history(Some(tenant), system).await?.last() {
+        app.systems.put(Registered::read(row)?);
+    }
+    match app.systems.get(tenant, system).and_then(|registered| registered.stopped_since()) {
+        None => Ok(known),
+        Some(since) => Err(Problem::conflict(format!(
+            "system {system:?} is stopped since {since}; this request was judged before that, as decision {id}, which \
+             GET /v1/decisions/{id} shows: it is given in answer again when the system was resumed"
+        ))
+        .at("system")),
+    }
 }
 
 pub(super) async fn stored(app: &App, tenant: Option<&str>, id: &str) -> Result<StoredDecision, Problem> {
@@ -274,7 +311,7 @@ pub(super) fn answer(
 ) -> Result<Response, Problem> {
     let record = record(stored)?;
     let place = Place { seq: stored.row.seq, entry_hash: stored.row.entry_hash };
-    Ok((status, DecisionView::new(&record, place).with_receipt(receipt)).into_response())
+    Ok((status, [REPLAYED], DecisionView::new(&record, place).with_receipt(receipt)).into_response())
 }
 
 /// One decision with its exact record and input.

@@ -6,6 +6,7 @@ use assize_sandbox::contract::Verdict;
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::decisions;
@@ -41,6 +42,9 @@ pub(crate) struct Enforced {
     #[schema(value_type = String)]
     active_policy_hash: Digest,
     decision_id: String,
+    /// When it was judged: not now, where the same request was judged before.
+    #[schema(value_type = String)]
+    decided_at: Timestamp,
     ledger: Place,
 }
 
@@ -51,13 +55,18 @@ struct Payload<'a> {
 
 /// Enforces the policy on a prompt.
 #[utoipa::path(post, path = "/v1/enforce", tag = "decisions", request_body = EnforceBody,
-    responses((status = 200, body = Enforced), (status = 404, description = "Unknown system", body = Problem)))]
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body give the same decision")),
+    responses((status = 200, description = "Judged and recorded, or judged before", body = Enforced,
+            headers(("Idempotent-Replayed" = String, description = "`true`, where it was judged before"))),
+        (status = 404, description = "Unknown system", body = Problem),
+        (status = 409, description = "The key was used with another body, or before an emergency stop that lasts",
+            body = Problem)))]
 pub(crate) async fn enforce(
     State(app): State<SharedApp>,
     caller: Caller,
     headers: HeaderMap,
     body: StrictJson<EnforceBody>,
-) -> Result<Json<Enforced>, Problem> {
+) -> Result<Response, Problem> {
     caller.must_be(&[Role::App, Role::Dev])?;
     let EnforceBody { system_id, prompt, env } = body.value;
     let request = Request {
@@ -84,12 +93,12 @@ pub(crate) async fn enforce(
     let known = match decisions::known(&app, &request).await? {
         Some(stored) => stored,
         None => match judge(&app, request).await? {
-            Decided::New(record, place) => return Ok(Json(enforced(&record, place))),
-            Decided::Before(id) => decisions::stored(&app, Some(&tenant), &id).await?,
+            Decided::New(record, place) => return Ok(Json(enforced(&record, place)).into_response()),
+            Decided::Before(id) => decisions::before(&app, &tenant, &id).await?,
         },
     };
     let place = Place { seq: known.row.seq, entry_hash: known.row.entry_hash };
-    Ok(Json(enforced(&decisions::record(&known)?, place)))
+    Ok(([decisions::REPLAYED], Json(enforced(&decisions::record(&known)?, place))).into_response())
 }
 
 fn enforced(record: &Record, ledger: Place) -> Enforced {
@@ -111,6 +120,7 @@ fn enforced(record: &Record, ledger: Place) -> Enforced {
         confidence: record.outcome.risk.confidence,
         active_policy_hash: record.policy.snapshot,
         decision_id: record.identity.id.clone(),
+        decided_at: record.times.decided,
         ledger,
     }
 }

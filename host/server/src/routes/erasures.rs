@@ -11,13 +11,14 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::app::SharedApp;
-use crate::door::StrictJson;
-use crate::identity::Caller;
+use crate::app::{App, SharedApp};
+use crate::door::{Parameters, StrictJson};
+use crate::identity::{Caller, DEFAULT_TENANT, Role};
 use crate::pipeline::details;
 use crate::problem::Problem;
 use crate::retention::{self, Retention};
 use crate::view::Place;
+use crate::whose::{self, WhoseRecords};
 
 /// What is to be erased, and why that is lawful.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -38,12 +39,14 @@ pub(crate) struct ErasureBody {
 const MOST: usize = 10_000;
 
 /// Erases input, record, planned effects and salts. The entries, and every proof over them, stay as they are.
-#[utoipa::path(post, path = "/v1/erasures", tag = "ledger", request_body = ErasureBody,
+#[utoipa::path(post, path = "/v1/erasures", tag = "ledger", params(WhoseRecords), request_body = ErasureBody,
     responses((status = 201, description = "Erased"), (status = 200, description = "Nothing was left to erase"),
-        (status = 409, description = "A legal hold is in force", body = Problem)))]
+        (status = 404, description = "No such decision or tenant", body = Problem),
+        (status = 409, description = "A legal hold is in force, or they are several tenants'", body = Problem)))]
 pub(crate) async fn create(
     State(app): State<SharedApp>,
     caller: Caller,
+    Parameters(whose): Parameters<WhoseRecords>,
     body: StrictJson<ErasureBody>,
 ) -> Result<Response, Problem> {
     caller.must_be(&[])?;
@@ -59,27 +62,24 @@ pub(crate) async fn create(
     if decisions.len() > MOST {
         return Err(too_many(decisions.len()));
     }
-    let tenant = caller.tenant();
-    if retention::of(&app, tenant).await? == Retention::LegalHold {
-        let detail = "a legal hold is in force: nothing may be erased before it is lifted (PUT /v1/retention)";
+    let named = whose::named(&app, &caller, whose.tenant.as_deref()).await?;
+    let (tenant, targets) = match &data_subject {
+        Some(subject) => about(&app, named, subject).await?,
+        None => by_id(&app, named, &decisions).await?,
+    };
+    if retention::of(&app, &tenant).await? == Retention::LegalHold {
+        let detail = format!(
+            "a legal hold is in force for tenant {tenant:?}: nothing of it may be erased before that is lifted \
+             (PUT /v1/retention)"
+        );
         return Err(Problem::conflict(detail));
-    }
-    let mut targets = BTreeSet::new();
-    for (index, id) in decisions.iter().enumerate() {
-        let found = app.store.decision(Some(tenant), id).await?;
-        let found =
-            found.ok_or_else(|| Problem::not_found(format!("decision {id}")).at(format!("decisions[{index}]")))?;
-        targets.insert(found.row.seq);
-    }
-    if let Some(subject) = &data_subject {
-        targets.extend(app.store.decisions_about(tenant, subject).await?);
     }
     if targets.len() > MOST {
         return Err(too_many(targets.len()));
     }
     caller.must_hold()?;
     let draft = ChangeDraft {
-        tenant: Some(tenant.to_owned()),
+        tenant: Some(tenant.clone()),
         time: Timestamp::now(),
         details: details([("key", &caller.key)]),
         confidential: reason.into_iter().map(|reason| ("reason".to_owned(), reason)).collect(),
@@ -91,9 +91,53 @@ pub(crate) async fn create(
         Outcome::Appended(entry) => {
             let ledger = Place { seq: entry.seq, entry_hash: entry.entry_hash };
             let row = app.store.erased_by(entry.seq).await?;
-            Ok((StatusCode::CREATED, Json(json!({ "erased": row, "ledger": ledger }))).into_response())
+            let shown = json!({ "tenant": tenant, "erased": row, "ledger": ledger });
+            Ok((StatusCode::CREATED, Json(shown)).into_response())
         }
-        Outcome::Existing(_) => Ok(Json(json!({ "erased": 0, "ledger": null })).into_response()),
+        Outcome::Existing(_) => Ok(Json(json!({ "tenant": tenant, "erased": 0, "ledger": null })).into_response()),
+    }
+}
+
+/// Decisions by id, of a tenant or of all: whose they are, and their entries.
+async fn by_id(app: &App, named: Option<&str>, decisions: &[String]) -> Result<(String, BTreeSet<u64>), Problem> {
+    let (mut owners, mut targets) = (BTreeSet::new(), BTreeSet::new());
+    for (index, id) in decisions.iter().enumerate() {
+        let found = app.store.decision(named, id).await?;
+        let found =
+            found.ok_or_else(|| Problem::not_found(format!("decision {id}")).at(format!("decisions[{index}]")))?;
+        owners.insert(found.row.tenant);
+        targets.insert(found.row.seq);
+    }
+    let owners: Vec<String> = owners.into_iter().collect();
+    match owners.as_slice() {
+        [owner] => Ok((owner.clone(), targets)),
+        several => {
+            let list = whose::listed(several);
+            let detail = format!("they are of several tenants, {list}, and an erasure is one tenant's: ask for each");
+            Err(Problem::conflict(detail).at("decisions"))
+        }
+    }
+}
+
+/// Decisions about a person, of a tenant or of the one that has any: whose they are, and their entries. Where nobody
+/// has any, nothing is erased, and the default tenant stands for nobody.
+async fn about(app: &App, named: Option<&str>, subject: &str) -> Result<(String, BTreeSet<u64>), Problem> {
+    let tenants = match named {
+        Some(tenant) => vec![tenant.to_owned()],
+        None => app.store.tenants().await?,
+    };
+    let (mut owners, mut targets) = (Vec::new(), BTreeSet::new());
+    for tenant in tenants {
+        let found = app.store.decisions_about(&tenant, subject).await?;
+        if !found.is_empty() {
+            owners.push(tenant);
+            targets.extend(found);
+        }
+    }
+    match owners.as_slice() {
+        [] => Ok((named.unwrap_or(DEFAULT_TENANT).to_owned(), targets)),
+        [owner] => Ok((owner.clone(), targets)),
+        several => Err(whose::ambiguous("there are decisions about this person of each of the tenants", several)),
     }
 }
 
@@ -106,28 +150,39 @@ pub(crate) struct RetentionBody {
 }
 
 /// How long the tenant's inputs and records are kept.
-#[utoipa::path(get, path = "/v1/retention", tag = "ledger",
-    responses((status = 200, description = "`payloads`: days, or `legal_hold`")))]
-pub(crate) async fn show(State(app): State<SharedApp>, caller: Caller) -> Result<Json<Value>, Problem> {
-    use crate::identity::Role;
+#[utoipa::path(get, path = "/v1/retention", tag = "ledger", params(WhoseRecords),
+    responses((status = 200, description = "`payloads`: days, or `legal_hold`"),
+        (status = 404, description = "No such tenant", body = Problem),
+        (status = 409, description = "There are several tenants", body = Problem)))]
+pub(crate) async fn show(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Parameters(whose): Parameters<WhoseRecords>,
+) -> Result<Json<Value>, Problem> {
     caller.must_be(&[Role::Auditor, Role::Dev])?;
-    Ok(Json(json!({ "payloads": retention::of(&app, caller.tenant()).await?.to_string() })))
+    let tenant = whose::tenant(&app, &caller, whose.tenant.as_deref()).await?;
+    let payloads = retention::of(&app, &tenant).await?.to_string();
+    Ok(Json(json!({ "tenant": tenant, "payloads": payloads })))
 }
 
 /// Changes how long the tenant's inputs and records are kept; what is older is erased within the hour.
-#[utoipa::path(put, path = "/v1/retention", tag = "ledger", request_body = RetentionBody,
-    responses((status = 200, description = "In force, and an entry")))]
+#[utoipa::path(put, path = "/v1/retention", tag = "ledger", params(WhoseRecords), request_body = RetentionBody,
+    responses((status = 200, description = "In force, and an entry"),
+        (status = 404, description = "No such tenant", body = Problem),
+        (status = 409, description = "There are several tenants: nothing is changed", body = Problem)))]
 pub(crate) async fn put(
     State(app): State<SharedApp>,
     caller: Caller,
+    Parameters(whose): Parameters<WhoseRecords>,
     body: StrictJson<RetentionBody>,
 ) -> Result<Json<Value>, Problem> {
     caller.must_be(&[])?;
+    let tenant = whose::tenant(&app, &caller, whose.tenant.as_deref()).await?;
     let retention = Retention::parse(&body.value.payloads)?;
     let payloads = retention.to_string();
     caller.must_hold()?;
     let draft = ChangeDraft {
-        tenant: Some(caller.tenant().to_owned()),
+        tenant: Some(tenant.clone()),
         time: Timestamp::now(),
         details: details([("key", &caller.key), ("payloads", &payloads)]),
         confidential: BTreeMap::new(),
@@ -135,5 +190,5 @@ pub(crate) async fn put(
         change: Change::Retain { payloads: payloads.clone() },
     };
     app.store.change(draft).await?;
-    Ok(Json(json!({ "payloads": payloads })))
+    Ok(Json(json!({ "tenant": tenant, "payloads": payloads })))
 }

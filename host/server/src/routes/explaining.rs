@@ -5,14 +5,14 @@ use assize_ledger::Timestamp;
 use assize_rehearing::{ReplayError, Unreplayable};
 use assize_store::StoredDecision;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::decisions;
 use crate::app::SharedApp;
-use crate::door::StrictJson;
+use crate::door::{Path, StrictJson};
 use crate::identity::{Caller, Role};
 use crate::pipeline::{Anew, Request};
 use crate::problem::Problem;

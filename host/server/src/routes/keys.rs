@@ -3,13 +3,13 @@
 use assize_ledger::{Digest, Timestamp};
 use assize_store::Change;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::SharedApp;
-use crate::door::StrictJson;
+use crate::door::{Path, StrictJson};
 use crate::identity::{Caller, DEFAULT_TENANT, Role};
 use crate::keys::Keys;
 use crate::problem::Problem;

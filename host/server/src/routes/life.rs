@@ -4,14 +4,14 @@ use assize_ledger::Digest;
 use assize_store::ActivationEvent;
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::plugins::{shown, version};
 use crate::app::{App, SharedApp};
-use crate::door::{self, Parameters, parsed};
+use crate::door::{self, Parameters, Path, parsed};
 use crate::identity::{Caller, Role};
 use crate::life::{self, Step};
 use crate::problem::Problem;
@@ -58,8 +58,7 @@ async fn read<T: Default + DeserializeOwned>(app: &App, body: Body) -> Result<T,
     if bytes.is_empty() {
         return Ok(T::default());
     }
-    let text = assize_sandbox::json::check(&bytes).map_err(Problem::bad_request)?;
-    serde_json::from_str(text).map_err(Problem::bad_request)
+    door::parse(&bytes)
 }
 
 /// Where a person decides, it is said why.
@@ -95,8 +94,12 @@ async fn step(
     caller.must_be(&[Role::Dev])?;
     let (package, version) = (format!("{namespace}/{name}"), version(&number)?);
     let named = Named { package: &package, version: Some(&version), tenant: whose.tenant.as_deref() };
-    let published = life::step(app, caller, named, event, step).await?;
-    Ok(Json(shown(&published)))
+    let (published, left) = life::step(app, caller, named, event, step).await?;
+    let mut value = shown(&published);
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("nothing_to_run".to_owned(), json!(left));
+    }
+    Ok(Json(value))
 }
 
 /// Asks others to look at the version.
@@ -171,7 +174,8 @@ pub(crate) async fn activate(
 /// Takes the version out of all bindings' choice for now; what was approved still is.
 #[utoipa::path(post, path = "/v1/plugins/{namespace}/{name}/{version}/deactivate", tag = "plugins",
     params(("namespace" = String, Path), ("name" = String, Path), ("version" = String, Path), Whose),
-    request_body = StepBody, responses((status = 200, description = "Approved or a draft, not active")))]
+    request_body = StepBody,
+    responses((status = 200, description = "Approved or a draft; with the bindings left with nothing to run")))]
 pub(crate) async fn deactivate(
     State(app): State<SharedApp>,
     caller: Caller,
@@ -185,7 +189,8 @@ pub(crate) async fn deactivate(
 /// Takes the version out of all bindings' choice, since it has served its time: where approval is asked for, it needs a new one.
 #[utoipa::path(post, path = "/v1/plugins/{namespace}/{name}/{version}/retire", tag = "plugins",
     params(("namespace" = String, Path), ("name" = String, Path), ("version" = String, Path), Whose),
-    request_body = StepBody, responses((status = 200, description = "Retired"),
+    request_body = StepBody,
+    responses((status = 200, description = "Retired; with the bindings left with nothing to run"),
         (status = 422, description = "No reason", body = Problem)))]
 pub(crate) async fn retire(
     State(app): State<SharedApp>,
@@ -201,7 +206,8 @@ pub(crate) async fn retire(
 /// Withdraws the version for good. Past decisions still replay with it.
 #[utoipa::path(post, path = "/v1/plugins/{namespace}/{name}/{version}/yank", tag = "plugins",
     params(("namespace" = String, Path), ("name" = String, Path), ("version" = String, Path), Whose),
-    request_body = StepBody, responses((status = 200, description = "Yanked"),
+    request_body = StepBody,
+    responses((status = 200, description = "Yanked; with the bindings left with nothing to run"),
         (status = 422, description = "No reason", body = Problem)))]
 pub(crate) async fn yank(
     State(app): State<SharedApp>,
@@ -218,7 +224,8 @@ pub(crate) async fn yank(
 /// entry.
 #[utoipa::path(post, path = "/v1/plugins/{namespace}/{name}/roll-back", tag = "plugins",
     params(("namespace" = String, Path), ("name" = String, Path), Whose),
-    request_body = ActivationBody, responses((status = 200, description = "Which version went, and which serves"),
+    request_body = ActivationBody,
+    responses((status = 200, description = "Which version went, which serves, and bindings left with nothing to run"),
         (status = 409, description = "Nothing to go back from, or to", body = Problem),
         (status = 422, description = "No reason", body = Problem)))]
 pub(crate) async fn roll_back(
@@ -232,6 +239,6 @@ pub(crate) async fn roll_back(
     let said = needed(read::<ActivationBody>(&app, body).await?.into())?;
     let package = format!("{namespace}/{name}");
     let named = Named { package: &package, version: None, tenant: whose.tenant.as_deref() };
-    let (from, to) = life::roll_back(&app, &caller, named, said).await?;
-    Ok(Json(json!({ "from": shown(&from), "to": shown(&to) })))
+    let (from, to, left) = life::roll_back(&app, &caller, named, said).await?;
+    Ok(Json(json!({ "from": shown(&from), "to": shown(&to), "nothing_to_run": left })))
 }

@@ -5,12 +5,12 @@ use assize_registry::{PackageName, check_publisher_key};
 use assize_rehearing::{Published, State as LifeState, short_key};
 use assize_store::{Change, NamespaceRow, PublisherKeyRow};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::SharedApp;
-use crate::door::{StrictJson, parsed};
+use crate::door::{Path, StrictJson, parsed};
 use crate::identity::Caller;
 use crate::problem::Problem;
 use crate::publish::by;

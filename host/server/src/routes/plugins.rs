@@ -3,7 +3,7 @@
 use assize_ledger::Digest;
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -12,7 +12,7 @@ use semver::Version;
 use serde_json::{Value, json};
 
 use crate::app::SharedApp;
-use crate::door::{self, Parameters, parsed};
+use crate::door::{self, Parameters, Path, parsed};
 use crate::identity::{Caller, Role};
 use crate::problem::Problem;
 use crate::publish::{self, Publication};

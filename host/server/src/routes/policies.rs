@@ -5,47 +5,73 @@ use std::sync::Arc;
 
 use assize_kernel::{Binding, Policy};
 use assize_ledger::{Digest, Timestamp};
-use assize_registry::{Kind, SettingsSchema};
+use assize_registry::Kind;
 use assize_rehearing::{InForce, InForceError, Published, Ruling, Scope, State as LifeState, World};
 use assize_sandbox::{Limits, Settings};
 use assize_store::Change;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use tokio::sync::MutexGuard;
 
 use crate::app::{App, SharedApp, TRIES};
-use crate::door::{Parameters, StrictJson, parsed};
+use crate::door::{Parameters, Path, StrictJson, parsed};
+use crate::health;
 use crate::identity::{Caller, Role};
 use crate::problem::Problem;
 use crate::publish::by;
+use crate::whose::{self, NamedSystem, WhosePolicy};
 
 /// A version of a scope's policy.
 #[derive(Serialize)]
 pub(crate) struct PolicyView {
     scope: String,
+    /// Whose; none for the whole host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<String>,
     version: u64,
     hash: Digest,
     at: Timestamp,
     policy: Arc<Policy>,
 }
 
-pub(super) fn scope(caller: &Caller, text: &str) -> Result<Scope, Problem> {
-    let parsed = Scope::parse(text, caller.tenant());
-    parsed.ok_or_else(|| Problem::not_found(format!("scope {text:?}; use global, tenant or system:ID")))
+/// The scope that an address means. Whose it is says the caller, or that only one tenant can be meant.
+pub(super) async fn scope(app: &App, caller: &Caller, text: &str, named: Option<&str>) -> Result<Scope, Problem> {
+    let unknown = || Problem::not_found(format!("scope {text:?}; use global, tenant, tenant:NAME or system:ID"));
+    let fits = match text.strip_prefix("tenant:") {
+        Some(name) => named.is_none_or(|named| named == name),
+        None => named.is_none() || text != "global",
+    };
+    if !fits {
+        let detail = format!("the scope {text:?} says already whose policy is meant: leave tenant out");
+        return Err(Problem::invalid("tenant", detail));
+    }
+    let tenant = match text.split_once(':') {
+        None if text == "global" => String::new(),
+        None if text == "tenant" => whose::tenant(app, caller, named).await?,
+        Some(("tenant", name)) => whose::tenant(app, caller, Some(name)).await?,
+        Some(("system", id)) => match whose::named(app, caller, named).await? {
+            Some(tenant) => tenant.to_owned(),
+            None => NamedSystem { id, tenant: None }.owner(&app.systems, caller)?,
+        },
+        _ => return Err(unknown()),
+    };
+    Scope::parse(text, &tenant).ok_or_else(unknown)
 }
 
 /// The policy in force for a scope.
 #[utoipa::path(get, path = "/v1/policies/{scope}", tag = "policies",
-    params(("scope" = String, Path, description = "`global`, `tenant` or `system:ID`")),
-    responses((status = 200, description = "The newest version"), (status = 404, body = Problem)))]
+    params(("scope" = String, Path, description = "`global`, `tenant` or `system:ID`"), WhosePolicy),
+    responses((status = 200, description = "The newest version"), (status = 404, body = Problem),
+        (status = 409, description = "It may be several tenants'", body = Problem)))]
 pub(crate) async fn show(
     State(app): State<SharedApp>,
     caller: Caller,
     Path(text): Path<String>,
+    Parameters(whose): Parameters<WhosePolicy>,
 ) -> Result<Json<PolicyView>, Problem> {
     caller.must_be(&[Role::Auditor, Role::Dev])?;
-    let scope = scope(&caller, &text)?;
+    let scope = scope(&app, &caller, &text, whose.tenant.as_deref()).await?;
     let world = app.world.load();
     let ruling = world.policy(&scope).ok_or_else(|| Problem::not_found(format!("policy for {text}")))?;
     Ok(Json(view(&scope, ruling)))
@@ -59,13 +85,17 @@ pub(crate) struct EffectiveQuery {
     as_of: Option<String>,
     /// What was published, activated and set by this moment of ours. Now where left out.
     known_at: Option<String>,
+    /// The tenant whose policies are meant: for keys of the host, which see those of all. Left out, those of the one
+    /// tenant which has the system are meant, or those of the only tenant that there is.
+    tenant: Option<String>,
 }
 
 /// What is or was in force for a scope, with the layers above it: which versions applied, with digests.
 #[utoipa::path(get, path = "/v1/policies/{scope}/effective", tag = "policies",
     params(("scope" = String, Path, description = "`global`, `tenant` or `system:ID`"), EffectiveQuery),
     responses((status = 200, description = "The merged policy, and for each binding the version that applied"),
-        (status = 400, body = Problem), (status = 404, body = Problem)))]
+        (status = 400, body = Problem), (status = 404, body = Problem),
+        (status = 409, description = "It may be several tenants'", body = Problem)))]
 pub(crate) async fn effective(
     State(app): State<SharedApp>,
     caller: Caller,
@@ -73,7 +103,7 @@ pub(crate) async fn effective(
     Parameters(query): Parameters<EffectiveQuery>,
 ) -> Result<Json<InForce>, Problem> {
     caller.must_be(&[Role::Auditor, Role::Dev])?;
-    let scope = scope(&caller, &text)?;
+    let scope = scope(&app, &caller, &text, query.tenant.as_deref()).await?;
     let now = Timestamp::now();
     let moment = |field, text: Option<&str>| text.map_or(Ok(now), |text| parsed(field, text));
     let (as_of, known_at) = (moment("as_of", query.as_of.as_deref())?, moment("known_at", query.known_at.as_deref())?);
@@ -87,6 +117,7 @@ pub(crate) async fn effective(
 fn view(scope: &Scope, ruling: &Ruling) -> PolicyView {
     PolicyView {
         scope: scope.name(),
+        tenant: scope.tenant().map(str::to_owned),
         version: ruling.version,
         hash: ruling.hash,
         at: ruling.at,
@@ -96,17 +127,20 @@ fn view(scope: &Scope, ruling: &Ruling) -> PolicyView {
 
 /// Sets a scope's policy.
 #[utoipa::path(put, path = "/v1/policies/{scope}", tag = "policies",
-    params(("scope" = String, Path, description = "`global`, `tenant` or `system:ID`")),
+    params(("scope" = String, Path, description = "`global`, `tenant` or `system:ID`"), WhosePolicy),
     request_body(content = Object, description = "thresholds, on_failure, limits, bindings"),
-    responses((status = 200, description = "In force"), (status = 422, description = "Refused", body = Problem)))]
+    responses((status = 200, description = "In force"), (status = 404, body = Problem),
+        (status = 409, description = "It may be several tenants': nothing is changed", body = Problem),
+        (status = 422, description = "Refused", body = Problem)))]
 pub(crate) async fn put(
     State(app): State<SharedApp>,
     caller: Caller,
     Path(text): Path<String>,
+    Parameters(whose): Parameters<WhosePolicy>,
     body: StrictJson<Policy>,
 ) -> Result<Json<PolicyView>, Problem> {
     caller.must_be(&[Role::Dev])?;
-    let scope = scope(&caller, &text)?;
+    let scope = scope(&app, &caller, &text, whose.tenant.as_deref()).await?;
     may_change(&app, &caller, &scope)?;
     set(&app, &caller, scope, body.value).await.map(Json)
 }
@@ -296,6 +330,10 @@ fn packaged<'w>(world: &'w World, scope: &Scope, binding: &Binding) -> Vec<&'w P
     versions
 }
 
+/// Largest settings of a binding that comes into force, in bytes. Lists of words have some kilobytes; and each part of settings
+/// may have to be held against thousands of a schema's.
+const LARGEST_SETTINGS: usize = 64 << 10;
+
 /// A binding must name a package that there is, in a version that may be bound, and settings that every such version
 /// can work with.
 async fn check_binding(
@@ -330,27 +368,24 @@ async fn check_binding(
         return Err(Problem::invalid(field("adds"), "only a risk agent has a score to add"));
     }
     let text = binding.settings.get();
+    if text.len() > LARGEST_SETTINGS {
+        let detail = format!("{} bytes, more than the {LARGEST_SETTINGS} that settings may have", text.len());
+        return Err(Problem::invalid(field("settings"), detail));
+    }
     let settings = Settings::parse(text).map_err(|error| Problem::invalid(field("settings"), error))?;
-    let value = serde_json::from_str(text).map_err(|error| Problem::invalid(field("settings"), error))?;
     for published in versions {
-        check_settings(world, published, &settings, &value)
-            .await
-            .map_err(|why| Problem::invalid(field("settings"), why))?;
+        check_settings(world, published, &settings).await.map_err(|why| Problem::invalid(field("settings"), why))?;
     }
     Ok(())
 }
 
 /// Against the manifest's schema, and then against the plugin itself.
-async fn check_settings(
-    world: &World,
-    published: &Published,
-    settings: &Settings,
-    value: &serde_json::Value,
-) -> Result<(), String> {
+async fn check_settings(world: &World, published: &Published, settings: &Settings) -> Result<(), String> {
     let manifest = &published.manifest;
     let which = format!("{} {}", manifest.name, manifest.version);
-    let schema = SettingsSchema::compile(&manifest.settings_schema).map_err(|error| format!("{which}: {error}"))?;
-    schema.validate(value).map_err(|error| format!("{which} refuses them: {error}"))?;
+    let schema = health::schema_of(manifest).await.map_err(|error| format!("{which}: {error}"))?;
+    let checked = health::check_against(&schema, settings.as_str()).await;
+    checked.map_err(|error| format!("{which} refuses them: {error}"))?;
     let plugin = world.plugin(published.digest).ok_or_else(|| format!("{which} isn't loaded here yet: try again"))?;
     let limits = Limits { fuel: manifest.limits.fuel, memory_bytes: manifest.limits.memory_bytes, ..Limits::default() };
     let call = plugin.validate_settings(settings, &limits).await;

@@ -3,14 +3,14 @@
 use assize_ledger::tree::TILE_WIDTH;
 use assize_ledger::{Digest, TileId};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::app::SharedApp;
-use crate::door::{Parameters, StrictJson};
+use crate::door::{Parameters, Path, StrictJson};
 use crate::identity::{Caller, Role};
 use crate::problem::Problem;
 

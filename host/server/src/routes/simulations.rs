@@ -3,10 +3,9 @@
 use std::convert::Infallible;
 
 use assize_rehearing::simulation::{Mapping, Report, Specification};
-use assize_sandbox::json;
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -16,7 +15,7 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 
 use crate::app::{App, SharedApp};
-use crate::door::{self, Parameters};
+use crate::door::{self, Parameters, Path};
 use crate::identity::{Caller, Role};
 use crate::problem::Problem;
 use crate::simulations::{self, Job, JobError, Progress, Stage};
@@ -46,16 +45,19 @@ const LONGER: usize = 64;
 /// Begins a simulation. Nothing is decided by it; its report becomes an entry of type `simulation`.
 #[utoipa::path(post, path = "/v1/simulations", tag = "simulations", request_body = SimulationBody,
     responses((status = 202, description = "It waits or runs; follow it at its address"),
-        (status = 422, description = "A field can't be used", body = Problem)))]
+        (status = 422, description = "A field can't be used", body = Problem),
+        (status = 503, description = "Too many of the tenant's, or of all tenants', wait already", body = Problem)))]
 pub(crate) async fn create(State(app): State<SharedApp>, caller: Caller, body: Body) -> Result<Response, Problem> {
     caller.must_be(&[Role::Auditor, Role::Dev])?;
+    app.simulations.check_room(caller.bound_to.as_deref())?;
     let bytes = door::read(body, app.config.max_body.saturating_mul(LONGER)).await?;
-    let text = json::check(&bytes).map_err(|error| Problem::bad_request(&error).at(error.pointer.clone()))?;
-    let body: SimulationBody = serde_json::from_str(text).map_err(|error| Problem::bad_request(error).at("body"))?;
-    if body.mapping.is_some() && body.cases.is_none() {
+    // Off the threads that serve: it may be 64 times as long as a decision's.
+    let read = tokio::task::spawn_blocking(move || parse(&bytes)).await.map_err(Problem::internal)?;
+    let (body, cases) = read?;
+    if body.mapping.is_some() && cases.is_none() {
         return Err(Problem::invalid("mapping", "is for cases, and there are none: send `cases` or leave it out"));
     }
-    let mapping = body.cases.as_ref().map(|_| body.mapping.unwrap_or_default());
+    let mapping = cases.as_ref().map(|_| body.mapping.unwrap_or_default());
     if let Some(mapping) = &mapping {
         mapping.check().map_err(|error| Problem::invalid("mapping", error))?;
     }
@@ -64,7 +66,7 @@ pub(crate) async fn create(State(app): State<SharedApp>, caller: Caller, body: B
             return Err(Problem::invalid("tenant", format!("{tenant:?} is not the key's: leave it out")));
         }
         (_, Some(own)) => Some(own.clone()),
-        (given, None) if body.cases.is_some() => Some(given.unwrap_or_else(|| caller.tenant().to_owned())),
+        (given, None) if cases.is_some() => Some(given.unwrap_or_else(|| caller.tenant().to_owned())),
         (given, None) => given,
     };
     let world = app.world.load();
@@ -75,16 +77,27 @@ pub(crate) async fn create(State(app): State<SharedApp>, caller: Caller, body: B
         }
     }
     let job = job(&caller, tenant, body.specification, mapping, false)?;
-    let cases = body.cases.map(|cases| {
-        let mut lines = Vec::new();
-        for case in cases {
-            // JSON Lines: a line break between two tokens means nothing, and within a text there is none.
-            lines.extend(case.get().bytes().map(|byte| if byte == b'\n' || byte == b'\r' { b' ' } else { byte }));
-            lines.push(b'\n');
-        }
-        lines
-    });
     Ok(accepted(&simulations::begin(&app, job, cases, None).await?))
+}
+
+/// What is asked for, and its cases as JSON Lines.
+fn parse(bytes: &[u8]) -> Result<(SimulationBody, Option<Vec<u8>>), Problem> {
+    let mut body: SimulationBody = door::parse(bytes)?;
+    let lines = body.cases.take().map(|cases| lines(&cases)).transpose()?;
+    Ok((body, lines))
+}
+
+fn lines(cases: &[Box<RawValue>]) -> Result<Vec<u8>, Problem> {
+    let mut lines = Vec::new();
+    for (index, case) in cases.iter().enumerate() {
+        if !case.get().starts_with('{') {
+            return Err(Problem::invalid(format!("cases[{index}]"), "must be a JSON object"));
+        }
+        // A line break between two tokens means nothing, and within a text there is none.
+        lines.extend(case.get().bytes().map(|byte| if byte == b'\n' || byte == b'\r' { b' ' } else { byte }));
+        lines.push(b'\n');
+    }
+    Ok(lines)
 }
 
 /// Since when decisions are tried.
@@ -108,6 +121,7 @@ pub(crate) async fn package(
     body: Body,
 ) -> Result<Response, Problem> {
     caller.must_be(&[Role::Dev])?;
+    app.simulations.check_room(caller.bound_to.as_deref())?;
     let since = query.since.as_deref().map(|text| door::parsed("since", text)).transpose()?;
     let bytes = door::read(body, app.config.max_component).await?;
     caller.must_hold()?;
@@ -149,7 +163,7 @@ impl From<JobError> for Problem {
     fn from(error: JobError) -> Self {
         use assize_rehearing::simulation::SimulationError;
         match error {
-            JobError::Full => Self::busy(error),
+            JobError::Full | JobError::FullOfOwn => Self::busy(error),
             JobError::Simulation(SimulationError::Invalid { field, detail }) => {
                 Self::invalid(format!("specification.{field}"), detail)
             }

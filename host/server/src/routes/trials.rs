@@ -5,14 +5,15 @@ use assize_ledger::Timestamp;
 use assize_rehearing::World;
 use assize_rehearing::trials::{MOST_DECISIONS, Trials, trials};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Deserialize;
 
 use super::policies::{self, PolicyView, Proposed};
 use crate::app::{App, SharedApp};
-use crate::door::{Parameters, StrictJson, parsed};
+use crate::door::{Parameters, Path, StrictJson, parsed};
 use crate::identity::{Caller, Role};
 use crate::problem::Problem;
+use crate::whose::WhosePolicy;
 
 /// Which decisions are looked at.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -22,13 +23,17 @@ pub(crate) struct TrialsQuery {
     since: Option<String>,
     /// The newest so many: 1 to 10000, which is also the default.
     limit: Option<u32>,
+    /// The tenant whose policy is meant: for keys of the host, which see those of all. Left out, that of the one tenant
+    /// which has the system is meant, or that of the only tenant that there is.
+    tenant: Option<String>,
 }
 
 /// What is in shadow or canary in a scope's policy, beside what it is a candidate for: counted from the records of past decisions.
 #[utoipa::path(get, path = "/v1/policies/{scope}/trials", tag = "policies",
     params(("scope" = String, Path, description = "`global`, `tenant` or `system:ID`"), TrialsQuery),
     responses((status = 200, description = "Each candidate with cases, agreement, flips, scores, failures and latency"),
-        (status = 404, body = Problem)))]
+        (status = 404, body = Problem),
+        (status = 409, description = "It may be several tenants'", body = Problem)))]
 pub(crate) async fn list(
     State(app): State<SharedApp>,
     caller: Caller,
@@ -36,7 +41,7 @@ pub(crate) async fn list(
     Parameters(query): Parameters<TrialsQuery>,
 ) -> Result<Json<Trials>, Problem> {
     caller.must_be(&[Role::Auditor, Role::Dev])?;
-    let scope = policies::scope(&caller, &text)?;
+    let scope = policies::scope(&app, &caller, &text, query.tenant.as_deref()).await?;
     let most = query.limit.unwrap_or(MOST_DECISIONS);
     if !(1..=MOST_DECISIONS).contains(&most) {
         return Err(Problem::invalid("limit", format!("{most}: use 1 to {MOST_DECISIONS}")));
@@ -63,34 +68,40 @@ type Which = Path<(String, String)>;
 
 /// Lets the candidate count in every case, and takes what it was instead of out of the policy.
 #[utoipa::path(post, path = "/v1/policies/{scope}/trials/{binding}/promote", tag = "policies",
-    params(("scope" = String, Path, description = "`global`, `tenant` or `system:ID`"), ("binding" = String, Path)),
+    params(("scope" = String, Path, description = "`global`, `tenant` or `system:ID`"), ("binding" = String, Path),
+        WhosePolicy),
     request_body = Ending,
     responses((status = 200, description = "In force, as a new version of the policy"),
         (status = 404, description = "No such binding", body = Problem),
-        (status = 409, description = "It isn't on trial, or the policy has changed", body = Problem)))]
+        (status = 409, description = "It isn't on trial, the policy has changed, or it may be several tenants'",
+            body = Problem)))]
 pub(crate) async fn promote(
     State(app): State<SharedApp>,
     caller: Caller,
     which: Which,
+    Parameters(whose): Parameters<WhosePolicy>,
     body: StrictJson<Ending>,
 ) -> Result<Json<PolicyView>, Problem> {
-    end(&app, &caller, which, body.value, Verb { details: "promoted", next: Policy::promoted }).await
+    end(&app, &caller, which, whose, body.value, Verb { details: "promoted", next: Policy::promoted }).await
 }
 
 /// Takes the candidate out of the policy.
 #[utoipa::path(post, path = "/v1/policies/{scope}/trials/{binding}/roll-back", tag = "policies",
-    params(("scope" = String, Path, description = "`global`, `tenant` or `system:ID`"), ("binding" = String, Path)),
+    params(("scope" = String, Path, description = "`global`, `tenant` or `system:ID`"), ("binding" = String, Path),
+        WhosePolicy),
     request_body = Ending,
     responses((status = 200, description = "In force, as a new version of the policy"),
         (status = 404, description = "No such binding", body = Problem),
-        (status = 409, description = "It isn't on trial, or the policy has changed", body = Problem)))]
+        (status = 409, description = "It isn't on trial, the policy has changed, or it may be several tenants'",
+            body = Problem)))]
 pub(crate) async fn roll_back(
     State(app): State<SharedApp>,
     caller: Caller,
     which: Which,
+    Parameters(whose): Parameters<WhosePolicy>,
     body: StrictJson<Ending>,
 ) -> Result<Json<PolicyView>, Problem> {
-    end(&app, &caller, which, body.value, Verb { details: "rolled_back", next: Policy::rolled_back }).await
+    end(&app, &caller, which, whose, body.value, Verb { details: "rolled_back", next: Policy::rolled_back }).await
 }
 
 /// One of the two ways.
@@ -104,11 +115,12 @@ async fn end(
     app: &App,
     caller: &Caller,
     Path((text, binding)): Which,
+    whose: WhosePolicy,
     ending: Ending,
     verb: Verb,
 ) -> Result<Json<PolicyView>, Problem> {
     caller.must_be(&[Role::Dev])?;
-    let scope = policies::scope(caller, &text)?;
+    let scope = policies::scope(app, caller, &text, whose.tenant.as_deref()).await?;
     policies::may_change(app, caller, &scope)?;
     if ending.reason.trim().is_empty() {
         return Err(Problem::invalid("reason", "say why: it goes on record"));
