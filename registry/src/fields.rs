@@ -1,5 +1,6 @@
 //! Reading TOML strictly: nothing unknown passes, and each refusal names the field, the value and the remedy.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -155,7 +156,7 @@ impl Fields {
     }
 
     /// Takes a list of texts, each parsed by `parse`, which says what is wrong. Absent: empty. Nothing may stand in it twice.
-    pub(crate) fn list<T: PartialEq>(
+    pub(crate) fn list<T: Clone + Ord>(
         &mut self,
         key: &str,
         remedy: &str,
@@ -170,11 +171,13 @@ impl Fields {
             }
         };
         let mut list = Vec::with_capacity(values.len());
+        // A manifest has room for tens of thousands.
+        let mut seen = BTreeSet::new();
         for (position, value) in values.iter().enumerate() {
             let field = format!("{field}[{position}]");
             let parsed =
                 parse(text_of(&field, value, remedy)?).map_err(|problem| refused(&field, value, problem, remedy))?;
-            if list.contains(&parsed) {
+            if !seen.insert(parsed.clone()) {
                 return Err(refused(&field, value, "it stands there twice", "remove one of them"));
             }
             list.push(parsed);

@@ -14,6 +14,9 @@ pub struct Scope {
     pub kinds: Vec<String>,
 }
 
+/// Entries of each list at most, in what is published from now on: a case's jurisdictions are compared with all of them.
+const MOST: usize = 256;
+
 /// Why a case lies outside a scope: the first of the three lists that excluded it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
@@ -30,6 +33,14 @@ pub enum Outside {
 }
 
 impl Scope {
+    /// The first list that is longer than it may be when a package is published, its length, and the longest allowed. What was published
+    /// before is read as it is.
+    pub fn too_long(&self) -> Option<(&'static str, usize, usize)> {
+        let lists = [("jurisdictions", &self.jurisdictions), ("sectors", &self.sectors), ("kinds", &self.kinds)];
+        let found = lists.into_iter().find(|(_, list)| list.len() > MOST);
+        found.map(|(name, list)| (name, list.len(), MOST))
+    }
+
     /// Whether a case with these jurisdictions, this sector and this kind lies in the scope. One covered jurisdiction
     /// is enough. A scope that lists jurisdictions (or sectors) leaves out a case that names none.
     pub fn applies(&self, jurisdictions: &[String], sector: Option<&str>, kind: &str) -> Result<(), Outside> {
@@ -56,6 +67,13 @@ mod tests {
 
     fn list(words: &[&str]) -> Vec<String> {
         words.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_list_has_a_bound_where_it_is_published() {
+        let scope = |count: usize| Scope { kinds: (0..count).map(|n| n.to_string()).collect(), ..Scope::default() };
+        assert_eq!(scope(MOST).too_long(), None);
+        assert_eq!(scope(MOST + 1).too_long(), Some(("kinds", 257, 256)));
     }
 
     #[test]

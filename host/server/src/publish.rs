@@ -108,7 +108,12 @@ pub(crate) async fn sign(
 /// Everything that can be told from the bytes, before anything is compiled.
 pub(crate) async fn examine(bytes: Arc<[u8]>) -> Result<Package, Problem> {
     let inspected = tokio::task::spawn_blocking(move || inspect(&bytes)).await.map_err(Problem::internal)?;
-    inspected.map_err(|error| Problem::invalid("component", error))
+    let package = inspected.map_err(|error| Problem::invalid("component", error))?;
+    if let Some((list, length, most)) = package.manifest.scope.too_long() {
+        let detail = format!("manifest field scope.{list}: {length} entries, at most {most} are allowed");
+        return Err(Problem::invalid("component", detail));
+    }
+    Ok(package)
 }
 
 /// Compiles off the serving path, one component at a time and bounded in time.
