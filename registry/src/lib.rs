@@ -30,6 +30,7 @@ mod signature;
 mod spelling;
 mod survey;
 mod words;
+mod written;
 
 pub use choose::{Choice, choose};
 pub use effective::{Effective, EmptyPeriod};
@@ -44,3 +45,4 @@ pub use settings::{SchemaError, SettingsError, SettingsSchema, Violation};
 pub use signature::{SignatureError, apart, check_publisher_key, sign, signer, verify_signature};
 pub use spelling::{Misspelt, check_spelling};
 pub use words::{Contract, EffectKind, Kind, UnknownWord};
+pub use written::{Written, serialize_version, version_text};

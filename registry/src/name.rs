@@ -3,14 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Longest namespace and longest name, in bytes. Together they still fit one file name and one table column.
 const LONGEST_PART: usize = 64;
 
 /// `namespace/name`, e.g. `eu/ai-act-prohibited`: two parts of `a` to `z`, `0` to `9` and inner hyphens, 1 to 64 bytes each.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct PackageName(String);
 
 /// The text is no package name.
@@ -64,6 +64,12 @@ impl FromStr for PackageName {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::try_from(text.to_owned())
+    }
+}
+
+impl Serialize for PackageName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use assize_registry::{Choice, Kind};
+use assize_registry::{Choice, Kind, version_text};
 use assize_sandbox::contract::{self, Assessment, Effect, Finding, Judgment, Opinion, Ruling, Verdict};
 use assize_sandbox::{Advice, Call, Limits, Plugin, Settings};
 use futures::future::BoxFuture;
@@ -413,8 +413,8 @@ fn weighed(seat: &Seat<'_>, assessment: Assessment) -> Weighed {
     let binding = &seat.bound.binding;
     let opinion = Opinion {
         binding: binding.name.clone(),
-        plugin: binding.plugin.to_string(),
-        version: seat.candidate.version.to_string(),
+        plugin: binding.plugin.as_str().to_owned(),
+        version: version_text(&seat.candidate.version),
         weight: binding.weight,
         assessment,
     };
@@ -424,8 +424,8 @@ fn weighed(seat: &Seat<'_>, assessment: Assessment) -> Weighed {
 fn judgment(seat: &Seat<'_>, ruling: Ruling) -> Judgment {
     Judgment {
         binding: seat.bound.binding.name.clone(),
-        plugin: seat.bound.binding.plugin.to_string(),
-        version: seat.candidate.version.to_string(),
+        plugin: seat.bound.binding.plugin.as_str().to_owned(),
+        version: version_text(&seat.candidate.version),
         ruling,
     }
 }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use assize_ledger::{DecisionFacts, Digest, PluginFact, ReEvaluationFact, Timestamp};
-use assize_registry::EffectKind;
+use assize_registry::{EffectKind, version_text};
 use assize_sandbox::EngineId;
 use assize_sandbox::contract::Verdict;
 use serde::{Deserialize, Serialize};
@@ -220,8 +220,8 @@ impl Record {
                 .plugins
                 .iter()
                 .map(|run| PluginFact {
-                    package: run.package.to_string(),
-                    version: run.version.as_ref().map(ToString::to_string),
+                    package: run.package.as_str().to_owned(),
+                    version: run.version.as_ref().map(version_text),
                     digest: run.digest,
                     status: run.status.as_str().to_owned(),
                     counted: run.counted,

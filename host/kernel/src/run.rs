@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use assize_ledger::Digest;
-use assize_registry::{Kind, Outside, PackageName};
+use assize_registry::{Kind, Outside, PackageName, serialize_version};
 use assize_sandbox::{Call, CallError, LogLine, Output};
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,7 @@ pub struct Run {
     /// `namespace/name`.
     pub package: PackageName,
     /// None where the plugin is missing.
+    #[serde(serialize_with = "serialize_version")]
     pub version: Option<Version>,
     /// SHA-256 of the component; none where it is missing.
     pub digest: Option<Digest>,

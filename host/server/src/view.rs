@@ -2,6 +2,7 @@
 
 use assize_kernel::{Layer, NamedFinding, Outcome, PlannedEffect, ReEvaluates, Record, Run, Skipped, Thresholds};
 use assize_ledger::{Digest, Receipt, Timestamp};
+use assize_registry::Written;
 use assize_sandbox::contract::Verdict;
 use assize_store::ReEvaluationRow;
 use axum::http::header;
@@ -31,7 +32,7 @@ pub(crate) struct RiskView {
 #[derive(Serialize)]
 pub(crate) struct PluginView<'a> {
     package: &'a str,
-    version: Option<&'a semver::Version>,
+    version: Option<Written<'a>>,
     digest: Option<Digest>,
     kind: Option<&'static str>,
     binding: &'a str,
@@ -53,7 +54,7 @@ impl<'a> From<&'a Run> for PluginView<'a> {
     fn from(run: &'a Run) -> Self {
         Self {
             package: run.package.as_str(),
-            version: run.version.as_ref(),
+            version: run.version.as_ref().map(Written),
             digest: run.digest,
             kind: run.kind.map(assize_registry::Kind::as_str),
             binding: &run.binding,
