@@ -272,7 +272,16 @@ fn what_is_not_what_the_ledger_binds_is_not_judged_again() {
         // Of many, one that can't be told doesn't keep the others from it.
         let said = assize(&["replay", "--all", "--data", folder.path().to_str().unwrap()]).expect(1).stdout;
         assert!(said.contains(&format!("impossible: the {part} of decision {id}")), "{said}");
-        assert!(said.contains("1 decisions: 0 identical, 0 different, 0 inconclusive, 1 that can't be"), "{said}");
+        assert!(
+            said.contains("1 decisions: 0 identical, 0 different, 0 inconclusive, 0 erased, 1 that can't be"),
+            "{said}"
+        );
+        // Nor is it explained, or compared with itself or another.
+        let place = ["--data", folder.path().to_str().unwrap()];
+        for command in [&["explain", id][..], &["compare", id, id]] {
+            let said = assize(&[command, &place].concat()).expect(1).stderr;
+            assert!(said.contains(&format!("the {part} of decision {id} isn't the one that was written")), "{said}");
+        }
     };
     let verdict = |database: &mut Database| {
         database.forge_record(seq, r#""verdict":"allow""#, r#""verdict":"block""#);
@@ -294,4 +303,59 @@ fn what_is_not_what_the_ledger_binds_is_not_judged_again() {
     // And as it was, it comes out the same.
     let folder = altered(&|_| ());
     assert_identical(&replay_offline(folder.path(), &id).expect(0).json(), &decision);
+}
+
+#[test]
+fn what_is_not_what_the_ledger_binds_is_not_shown_nor_ruled_anew() {
+    let mut server = Server::bundled();
+    let tenant = server.tenant();
+    let keyed = [("Idempotency-Key", "once")];
+    let case = json!({ "environment": "production", "kind": "prompt", "payload": { "prompt": "Hello" } });
+    let decision = tenant.post_with("/v1/decisions", &keyed, case.to_string().as_bytes()).expect(201);
+    let other = tenant.decide(None, "production", "Hello");
+    let (seq, id) = (decision["ledger"]["seq"].as_u64().unwrap(), id(&decision));
+    assert_eq!(server.stop(), 0);
+    Database::open(&server.data().join("assize.db")).forge_record(seq, r#""verdict":"allow""#, r#""verdict":"block""#);
+    server.start_again();
+    let tenant = server.again(&tenant);
+    let path = format!("/v1/decisions/{id}");
+    let other_id = self::id(&other);
+    let answers = [
+        tenant.get(&path),
+        tenant.get(&format!("{path}/explanation")),
+        tenant.get(&format!("{path}/compare/{other_id}")),
+        tenant.get(&format!("/v1/decisions/{other_id}/compare/{id}")),
+        tenant.post(&format!("{path}/replay"), &json!({})),
+        tenant.post(&format!("{path}/re-evaluate"), &json!({ "reason": "correction" })),
+        tenant.post_with("/v1/decisions", &keyed, case.to_string().as_bytes()),
+    ];
+    for answer in answers {
+        let problem = answer.expect(500);
+        assert_eq!(problem["type"], "https://assize.dev/problems/altered");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.starts_with(&format!("the record of decision {id} isn't the one that was written")), "{detail}");
+        assert!(detail.contains("assize ledger verify"), "{detail}");
+    }
+    // What the ledger itself holds is still given, as evidence; and the other decision is.
+    tenant.get(&format!("{path}/receipt")).expect(200);
+    assert_eq!(tenant.decision(&other_id)["verdict"], other["verdict"]);
+}
+
+#[test]
+fn what_was_erased_is_counted_apart() {
+    let mut server = Server::bundled();
+    let tenant = server.tenant();
+    let decisions = [tenant.decide(None, "production", "Hello"), tenant.decide(None, "production", "Hello again")];
+    let erasure = json!({ "decisions": [id(&decisions[0])], "basis": "GDPR Art. 17" });
+    tenant.post("/v1/erasures", &erasure).expect(201);
+    assert_eq!(server.stop(), 0);
+    let data = server.data().to_str().unwrap();
+    let said = assize(&["replay", "--all", "--data", data]).expect(0).stdout;
+    assert!(said.contains("2 decisions: 1 identical, 0 different, 0 inconclusive, 1 erased, 0 that"), "{said}");
+    let each = assize(&["replay", "--all", "--data", data, "--json"]).expect(0).stdout;
+    let erased: Value = serde_json::from_str(each.lines().next().unwrap()).unwrap();
+    assert_eq!((&erased["id"], &erased["state"]), (&json!(id(&decisions[0])), &json!("erased")));
+    // Whoever asks for that one alone is told that there is nothing to judge.
+    let refused = replay_offline(server.data(), &id(&decisions[0])).expect(1).stderr;
+    assert!(refused.contains("was erased"), "{refused}");
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 use assize_ledger::Timestamp;
-use assize_rehearing::{Archive, Replays};
+use assize_rehearing::{Archive, ReplayState, Replays};
 use assize_store::DecisionFilter;
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +82,7 @@ struct Counts {
     identical: u64,
     different: u64,
     inconclusive: u64,
+    erased: u64,
     impossible: u64,
 }
 
@@ -90,18 +91,19 @@ impl Counts {
         match state {
             "identical" => self.identical += 1,
             "inconclusive" => self.inconclusive += 1,
+            "erased" => self.erased += 1,
             "impossible" => self.impossible += 1,
             _ => self.different += 1,
         }
     }
 
     const fn all(&self) -> u64 {
-        self.identical + self.different + self.inconclusive + self.impossible
+        self.identical + self.different + self.inconclusive + self.erased + self.impossible
     }
 
-    /// Whatever isn't the same, and whatever can't be told, is a failure for a script.
+    /// Whatever isn't the same, and whatever can't be told, is a failure for a script; what the law had erased isn't.
     const fn ended(&self) -> Ended {
-        if self.identical == self.all() { Ended::Fine } else { Ended::Failed }
+        if self.identical + self.erased == self.all() { Ended::Fine } else { Ended::Failed }
     }
 }
 
@@ -166,7 +168,7 @@ fn many(arguments: &Arguments, json: bool) -> anyhow::Result<Ended> {
             counts.add(replay.state.as_str());
             if json {
                 output::line(serde_json::to_string(&replay)?)?;
-            } else if replay.state != assize_rehearing::ReplayState::Identical {
+            } else if !matches!(replay.state, ReplayState::Identical | ReplayState::Erased) {
                 meter.clear();
                 show(&serde_json::from_value(serde_json::to_value(&replay)?)?, false)?;
             }
@@ -177,11 +179,15 @@ fn many(arguments: &Arguments, json: bool) -> anyhow::Result<Ended> {
         anyhow::Ok(counts)
     })?;
     if !json {
-        let Counts { identical, different, inconclusive, impossible } = counts;
+        let Counts { identical, different, inconclusive, erased, impossible } = counts;
         output::line(format_args!(
-            "{} decisions: {identical} identical, {different} different, {inconclusive} inconclusive, {impossible} that can't be judged again",
+            "{} decisions: {identical} identical, {different} different, {inconclusive} inconclusive, {erased} erased, {impossible} that \
+             can't be judged again",
             counts.all()
         ))?;
+        if erased > 0 {
+            output::line("note: `assize ledger verify` says whether entries of the ledger bear out what was erased")?;
+        }
     }
     Ok(counts.ended())
 }

@@ -63,7 +63,8 @@ impl PayloadKind {
         }
     }
 
-    pub(crate) const fn name(self) -> &'static str {
+    /// `input` or `record`.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Input => "input",
             Self::Record => "record",

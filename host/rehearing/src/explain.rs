@@ -37,6 +37,9 @@ impl Archive {
     pub(crate) async fn recall(&self, tenant: Option<&str>, id: &str) -> Result<Past, ReplayError> {
         let stored = self.reader().decision(tenant, id).await?;
         let stored = stored.ok_or_else(|| ReplayError::NotFound(id.to_owned()))?;
+        if let Some(altered) = stored.altered {
+            return Err(Unreplayable::Altered(altered).into());
+        }
         let erased = || Unreplayable::Erased { id: id.to_owned(), what: "record" };
         let unreadable = |what, error: String| Unreplayable::Unreadable(what, error);
         let record = stored.record.ok_or_else(erased)?;

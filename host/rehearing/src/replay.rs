@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use assize_kernel::{Comparison, Input, Record, RunStatus, Snapshot, WhySkipped, compare, decide};
-use assize_ledger::{Commitment, Digest, EntryRef, Salt};
-use assize_store::{DecisionFilter, DecisionRow, SealedRow, StoreError};
+use assize_ledger::Digest;
+use assize_store::{Altered, DecisionFilter, DecisionRow, SealedRow, StoreError};
 use futures::future::BoxFuture;
 use serde::Serialize;
 
@@ -23,6 +23,8 @@ pub enum State {
     /// A call's answer is unknown, and no replay tells it: the wall clock ended the call, then or now, or the component
     /// wasn't loaded when the case was judged.
     Inconclusive,
+    /// What it was judged from was erased, as an entry of the ledger says.
+    Erased,
     /// It can't be judged again.
     Impossible,
 }
@@ -44,6 +46,7 @@ impl State {
             Self::Identical => "identical",
             Self::Different => "different",
             Self::Inconclusive => "inconclusive",
+            Self::Erased => "erased",
             Self::Impossible => "impossible",
         }
     }
@@ -76,8 +79,8 @@ pub enum Unreplayable {
     Erased { id: String, what: &'static str },
     #[error("{0} can't be read: {1}; run `assize ledger verify`")]
     Unreadable(&'static str, String),
-    #[error("the {what} of decision {id} isn't the one that was written: {detail}; run `assize ledger verify`")]
-    Altered { id: String, what: &'static str, detail: String },
+    #[error(transparent)]
+    Altered(#[from] Altered),
     #[error(transparent)]
     Archive(#[from] ArchiveError),
 }
@@ -125,46 +128,23 @@ impl Archive {
 /// A decision as the store has it: its columns, its entry's exact bytes, and what that binds, with salts.
 type Stored = (DecisionRow, Vec<u8>, SealedRow);
 
-/// Input and record of a decision, where they are the very ones that its entry binds. Who hears that a decision comes out
-/// the same takes it for the one in the ledger, and not for whatever the tables hold by now.
-///
-/// Two HMACs over a few KB cost some microseconds, a tenth of what judging takes. That the chain holds the entry is left
-/// to `assize ledger verify`.
+/// Input and record of a decision, where they are the very ones that its entry binds.
 fn as_written(stored: &Stored) -> Result<(Input, Record), Unreplayable> {
     let (row, entry, sealed) = stored;
-    let entry = EntryRef::decode(entry).map_err(|error| Unreplayable::Unreadable("the entry", error.to_string()))?;
-    let record = part(stored, "record", sealed.record.as_ref(), entry.record)?;
-    let input = part(stored, "input", sealed.input.as_ref(), entry.input)?;
+    let [input, record] = sealed.payloads(&row.id, entry)?;
+    let erased = |what| move || Unreplayable::Erased { id: row.id.clone(), what };
+    let (record, input) = (record.ok_or_else(erased("record"))?, input.ok_or_else(erased("input"))?);
     let record: Record =
         serde_json::from_slice(record).map_err(|error| Unreplayable::Unreadable("the record", error.to_string()))?;
     let input = Input::from_bytes(input).map_err(|error| Unreplayable::Unreadable("the input", error.to_string()))?;
-    let named = [("entry", entry.subject), ("record", &record.identity.id), ("input", &input.case().id)];
+    let named = [("record", &record.identity.id), ("input", &input.case().id)];
     for (what, id) in named {
-        if id != row.id {
+        if *id != row.id {
             let detail = format!("it is of decision {id}");
-            return Err(Unreplayable::Altered { id: row.id.clone(), what, detail });
+            return Err(Altered { id: row.id.clone(), what, detail }.into());
         }
     }
     Ok((input, record))
-}
-
-/// A part of what the entry binds, where it is there, and as it was written.
-fn part<'s>(
-    (row, _, sealed): &'s Stored,
-    what: &'static str,
-    found: Option<&'s (Salt, Vec<u8>)>,
-    bound: Option<Commitment>,
-) -> Result<&'s [u8], Unreplayable> {
-    let detail = match (found, bound) {
-        (Some((salt, bytes)), Some(bound)) if bound.verify(salt, bytes) => return Ok(bytes),
-        (Some((salt, bytes)), Some(bound)) => {
-            format!("its commitment is {}, and {bound} in the entry", Commitment::to(salt, bytes))
-        }
-        (Some(_), None) => "its entry binds none".to_owned(),
-        (None, _) if sealed.erased_by.is_some() => return Err(Unreplayable::Erased { id: row.id.clone(), what }),
-        (None, _) => "it is gone, and no erasure says so".to_owned(),
-    };
-    Err(Unreplayable::Altered { id: row.id.clone(), what, detail })
 }
 
 /// Many decisions, judged again in the order of the ledger, on all cores and in constant memory.
@@ -215,7 +195,7 @@ impl Replays {
                         let archive = &archive;
                         side_by_side(rows, |stored| async move {
                             let replay = archive.judge_again(&stored).await;
-                            replay.unwrap_or_else(|why| impossible(&stored.0, &why))
+                            replay.unwrap_or_else(|why| unreplayable(&stored.0, &why))
                         })
                         .await
                     }));
@@ -231,12 +211,12 @@ impl Replays {
     }
 }
 
-fn impossible(row: &DecisionRow, why: &Unreplayable) -> Replay {
+fn unreplayable(row: &DecisionRow, why: &Unreplayable) -> Replay {
     Replay {
         id: row.id.clone(),
         seq: row.seq,
         verdict: row.verdict.clone(),
-        state: State::Impossible,
+        state: if matches!(why, Unreplayable::Erased { .. }) { State::Erased } else { State::Impossible },
         why: Some(why.to_string()),
         comparison: None,
     }
@@ -262,7 +242,7 @@ pub(crate) fn needed(record: &Record, snapshot: &Snapshot) -> Vec<Digest> {
 
 #[cfg(test)]
 mod tests {
-    use assize_ledger::{Bundle, DecisionFacts, Entry, PayloadKind};
+    use assize_ledger::{Bundle, DecisionFacts, Entry, EntryRef, PayloadKind, Salt};
 
     use super::*;
 

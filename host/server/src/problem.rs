@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use assize_store::StoreError;
+use assize_store::{Altered, StoreError};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -105,6 +105,12 @@ impl Problem {
 
     pub(crate) fn storage(detail: impl ToString) -> Self {
         Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage", "Nothing can be recorded now", detail)
+    }
+
+    /// What is stored isn't what was recorded: nothing of it is passed on as if it were.
+    pub(crate) fn altered(altered: &Altered) -> Self {
+        tracing::error!(%altered, "a decision was altered");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "altered", "What is stored isn't what was recorded", altered)
     }
 
     pub(crate) fn internal(detail: impl ToString) -> Self {

@@ -46,9 +46,10 @@ pub use error::StoreError;
 pub use postgres::Starting;
 pub use read::Reader;
 pub use rows::{
-    ActivationEvent, ActivationRow, CheckpointRow, DecisionFilter, DecisionRow, EffectRow, EntryRow, HeadRow, KeyRow,
-    LogKeyRow, NamespaceRow, PackageRow, Page, PastDecision, Payloads, PolicyRow, PublisherKeyRow, ReEvaluationRow,
-    RetentionRow, RollBackRow, SealedRow, SignatureRow, SimulationRow, StampRow, StoredDecision, SystemRow,
+    ActivationEvent, ActivationRow, Altered, CheckpointRow, DecisionFilter, DecisionRow, EffectRow, EntryRow, HeadRow,
+    KeyRow, LogKeyRow, NamespaceRow, PackageRow, Page, PastDecision, Payloads, PolicyRow, PublisherKeyRow,
+    ReEvaluationRow, RetentionRow, RollBackRow, SealedRow, SignatureRow, SimulationRow, StampRow, StoredDecision,
+    SystemRow,
 };
 pub use store::{Announced, Options, Store};
 pub use verify::{Progress, VerifyOptions};

@@ -9,7 +9,7 @@ mod publishing;
 use std::path::Path;
 use std::sync::Arc;
 
-use assize_ledger::{Digest, Entry};
+use assize_ledger::{Digest, Entry, Salt};
 use futures::future::BoxFuture;
 use sqlx::AssertSqlSafe;
 
@@ -69,28 +69,16 @@ impl Reader {
         row.map(head).transpose()
     }
 
-    /// A decision with all that is kept of it.
+    /// A decision with all that is kept of it, and whether that is what its entry binds.
     pub async fn decision(&self, tenant: Option<&str>, id: &str) -> Result<Option<StoredDecision>, StoreError> {
-        let failed = storage("reading a decision");
-        let sql = format!("{DECISION} WHERE d.id = ? AND (?2 IS NULL OR d.tenant = ?2)");
-        let row = query(AssertSqlSafe(sql)).bind(id).bind(tenant).fetch_optional(&self.pool);
-        let Some(row) = row.await.map_err(&failed)? else { return Ok(None) };
-        let row = decision(&row)?;
-        let seq = int(row.seq);
-        let entry = query("SELECT bytes, time FROM entries WHERE seq = ?").bind(seq);
-        let entry = entry.fetch_one(&self.pool).await.map_err(&failed)?;
-        let entry = Columns(&entry, "entry");
-        let (bytes, time) = (entry.get(0)?, entry.time(1)?);
-        let sealed = query("SELECT input, record FROM sealed WHERE seq = ?").bind(seq);
-        let sealed = sealed.fetch_optional(&self.pool).await.map_err(&failed)?;
-        let (input, record) = match &sealed {
-            Some(sealed) => (Columns(sealed, "payload").payload(0)?, Columns(sealed, "payload").payload(1)?),
-            None => (None, None),
-        };
-        let effects = query("SELECT n, binding, kind, body, state FROM effects WHERE seq = ? ORDER BY n").bind(seq);
-        let effects = effects.fetch_all(&self.pool).await.map_err(&failed)?;
+        let Some((row, entry, sealed)) = self.bound(tenant, id).await? else { return Ok(None) };
+        let altered = sealed.payloads(&row.id, &entry).err();
+        let effects = query("SELECT n, binding, kind, body, state FROM effects WHERE seq = ? ORDER BY n");
+        let effects = effects.bind(int(row.seq)).fetch_all(&self.pool).await.map_err(storage("reading a decision"))?;
         let effects: Result<_, _> = effects.iter().map(effect).collect();
-        Ok(Some(StoredDecision { row, entry: bytes, time, input, record, effects: effects? }))
+        let bytes = |payload: Option<(Salt, Vec<u8>)>| payload.map(|(_, bytes)| bytes);
+        let (input, record) = (bytes(sealed.input), bytes(sealed.record));
+        Ok(Some(StoredDecision { row, entry, input, record, effects: effects?, altered }))
     }
 
     /// Decisions, newest first. `cursor` is a page's [`Page::next`].

@@ -1,12 +1,14 @@
 //! What is read back. Nothing here knows which database it came from.
 
 mod publishing;
+mod sealed;
 
-use assize_ledger::{Digest, Salt, Timestamp};
+use assize_ledger::{Digest, Timestamp};
 
 pub use self::publishing::{
     ActivationEvent, ActivationRow, NamespaceRow, PackageRow, PublisherKeyRow, RollBackRow, SignatureRow,
 };
+pub use self::sealed::{Altered, SealedRow};
 
 /// A decision's columns: copies, to select by, of what its entry and its record say.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,14 +60,14 @@ pub struct StoredDecision {
     pub row: DecisionRow,
     /// The exact bytes of its entry.
     pub entry: Vec<u8>,
-    /// When it was sequenced.
-    pub time: Timestamp,
     /// The exact bytes of its input; none once erased.
     pub input: Option<Vec<u8>>,
     /// The exact bytes of its record (JSON); none once erased.
     pub record: Option<Vec<u8>>,
     /// What it planned.
     pub effects: Vec<EffectRow>,
+    /// Why this isn't what was written, where it isn't: what is shown or judged again must be what the ledger binds.
+    pub altered: Option<Altered>,
 }
 
 /// A simulation that came to its end.
@@ -232,19 +234,6 @@ pub struct CheckpointRow {
     pub size: u64,
     /// The signed note, as it was given out.
     pub note: Vec<u8>,
-}
-
-/// What an entry binds.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SealedRow {
-    /// The entry.
-    pub seq: u64,
-    /// The exact bytes that came in, with their salt.
-    pub input: Option<(Salt, Vec<u8>)>,
-    /// The full account, with its salt.
-    pub record: Option<(Salt, Vec<u8>)>,
-    /// The entry that erased them.
-    pub erased_by: Option<u64>,
 }
 
 /// How long a tenant's payloads are kept.

@@ -31,7 +31,7 @@ impl Outcome {
             ReplayState::Identical => Self::Verified,
             ReplayState::Different => Self::Different,
             ReplayState::Inconclusive => Self::Inconclusive,
-            ReplayState::Impossible => Self::ProvenOnly,
+            ReplayState::Erased | ReplayState::Impossible => Self::ProvenOnly,
         }
     }
 

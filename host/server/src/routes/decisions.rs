@@ -292,8 +292,11 @@ pub(super) async fn stored(app: &App, tenant: Option<&str>, id: &str) -> Result<
     found.ok_or_else(|| Problem::not_found(format!("decision {id}")))
 }
 
-/// The record of a stored decision; none once it is erased.
+/// The record of a stored decision, if it is the one that its entry binds, as is the input; none once it is erased.
 pub(super) fn record(stored: &StoredDecision) -> Result<Record, Problem> {
+    if let Some(altered) = &stored.altered {
+        return Err(Problem::altered(altered));
+    }
     let Some(bytes) = &stored.record else {
         let detail = format!(
             "input and record of decision {} were erased; entry {} and its receipt are still there",
@@ -436,6 +439,7 @@ pub(crate) async fn replay(
         Ok(replayed) => Ok(Json(replayed).into_response()),
         Err(ReplayError::NotFound(id)) => Err(Problem::not_found(format!("decision {id}"))),
         Err(ReplayError::Impossible(error @ Unreplayable::Erased { .. })) => Err(Problem::conflict(error)),
+        Err(ReplayError::Impossible(Unreplayable::Altered(altered))) => Err(Problem::altered(&altered)),
         Err(ReplayError::Store(error)) => Err(error.into()),
         Err(error) => Err(Problem::internal(error)),
     }

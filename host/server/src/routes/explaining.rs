@@ -56,6 +56,7 @@ fn problem(error: ReplayError) -> Problem {
         ReplayError::Impossible(Unreplayable::Erased { id, what }) => Problem::gone(format!(
             "the {what} of decision {id} was erased, so there is nothing left to explain; its entry and receipt are still there"
         )),
+        ReplayError::Impossible(Unreplayable::Altered(altered)) => Problem::altered(&altered),
         ReplayError::Store(error) => error.into(),
         error @ ReplayError::Impossible(_) => Problem::internal(error),
     }
