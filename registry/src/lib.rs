@@ -14,6 +14,7 @@
 pub mod bounds;
 mod choose;
 mod componentize;
+mod countries;
 mod effective;
 mod fields;
 mod inspect;

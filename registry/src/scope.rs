@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::spelling::not_a_jurisdiction;
+
 /// Where a package applies. An empty list doesn't restrict.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -33,12 +35,15 @@ pub enum Outside {
 }
 
 impl Scope {
-    /// The first list that is longer than it may be when a package is published, its length, and the longest allowed. What was published
-    /// before is read as it is.
-    pub fn too_long(&self) -> Option<(&'static str, usize, usize)> {
+    /// Why no package with this scope is published, with the field's name in front: a list is longer than it may be, or a code
+    /// names no jurisdiction, so that the package would never be asked. What was published before is read as it is.
+    pub fn unpublishable(&self) -> Option<String> {
         let lists = [("jurisdictions", &self.jurisdictions), ("sectors", &self.sectors), ("kinds", &self.kinds)];
-        let found = lists.into_iter().find(|(_, list)| list.len() > MOST);
-        found.map(|(name, list)| (name, list.len(), MOST))
+        if let Some((name, list)) = lists.into_iter().find(|(_, list)| list.len() > MOST) {
+            return Some(format!("scope.{name}: {} entries, at most {MOST} are allowed", list.len()));
+        }
+        let mut named = self.jurisdictions.iter().enumerate();
+        named.find_map(|(index, code)| Some(format!("scope.jurisdictions[{index}]: {}", not_a_jurisdiction(code)?)))
     }
 
     /// Whether a case with these jurisdictions, this sector and this kind lies in the scope. One covered jurisdiction
@@ -72,8 +77,16 @@ mod tests {
     #[test]
     fn a_list_has_a_bound_where_it_is_published() {
         let scope = |count: usize| Scope { kinds: (0..count).map(|n| n.to_string()).collect(), ..Scope::default() };
-        assert_eq!(scope(MOST).too_long(), None);
-        assert_eq!(scope(MOST + 1).too_long(), Some(("kinds", 257, 256)));
+        assert_eq!(scope(MOST).unpublishable(), None);
+        assert_eq!(scope(MOST + 1).unpublishable().unwrap(), "scope.kinds: 257 entries, at most 256 are allowed");
+    }
+
+    #[test]
+    fn a_code_that_names_nothing_is_not_published() {
+        let scope = |codes: &[&str]| Scope { jurisdictions: list(codes), ..Scope::default() };
+        assert_eq!(scope(&["EU", "BR", "US-CA", "XK"]).unpublishable(), None);
+        let why = scope(&["EU", "UK"]).unpublishable().unwrap();
+        assert_eq!(why, r#"scope.jurisdictions[1]: "UK" is no jurisdiction: write GB"#);
     }
 
     #[test]

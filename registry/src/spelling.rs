@@ -1,5 +1,7 @@
 //! How jurisdictions, sectors and kinds are written: in a manifest's scope, and in what is compared with scopes.
 
+use crate::countries;
+
 /// ISO 3166-1 alpha-2 (and `EU`, which it reserves), or ISO 3166-2: two letters, or those with a subdivision's code.
 pub(crate) fn is_jurisdiction(text: &str) -> bool {
     let (country, subdivision) = text.split_once('-').map_or((text, None), |(country, rest)| (country, Some(rest)));
@@ -8,6 +10,20 @@ pub(crate) fn is_jurisdiction(text: &str) -> bool {
         && subdivision.is_none_or(|code| {
             (1..=3).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
         })
+}
+
+/// Why nothing is under the law that is meant by `code`, and what to write instead: it isn't written as codes are, or names
+/// nothing. None: it is fine.
+///
+/// Manifests and cases of before may have others, and are read as they are: this is asked of what comes in.
+pub(crate) fn not_a_jurisdiction(code: &str) -> Option<String> {
+    let country = code.split_once('-').map_or(code, |(country, _)| country);
+    let remedy = match countries::meant(country) {
+        Some(meant) => format!("write {meant}{}", code.strip_prefix(country).unwrap_or_default()),
+        None if is_jurisdiction(code) && countries::is_named(country) => return None,
+        None => "write an upper-case ISO 3166 code such as BR or US-CA, or EU".to_owned(),
+    };
+    Some(format!("{} is no jurisdiction: {remedy}", quoted(code)))
 }
 
 const LONGEST_WORD: usize = 64;
@@ -40,9 +56,8 @@ pub fn check_spelling(jurisdictions: &[String], sector: Option<&str>, kind: Opti
         let detail = format!("{count} codes, {MOST_JURISDICTIONS} are allowed: name those whose law applies");
         return Err(Misspelt { field: "jurisdictions".to_owned(), detail });
     }
-    if let Some((index, code)) = jurisdictions.iter().enumerate().find(|(_, code)| !is_jurisdiction(code)) {
-        let remedy = "write an upper-case ISO 3166 code such as BR or US-CA, or EU";
-        let detail = format!("{} is no jurisdiction: {remedy}", quoted(code));
+    let mut named = jurisdictions.iter().enumerate();
+    if let Some((index, detail)) = named.find_map(|(index, code)| Some((index, not_a_jurisdiction(code)?))) {
         return Err(Misspelt { field: format!("jurisdictions[{index}]"), detail });
     }
     for (field, word, example) in [("sector", sector, "employment"), ("kind", kind, "agent-action")] {
@@ -81,6 +96,12 @@ mod tests {
             assert_eq!(misspelt.field, "jurisdictions[1]");
             assert!(misspelt.detail.starts_with(&format!("{code:?} is no jurisdiction")), "{misspelt}");
             assert!(misspelt.detail.contains("upper-case ISO 3166"), "{misspelt}");
+        }
+        // Right in form, and nobody's: a rule for GB would be passed over.
+        for (code, remedy) in [("UK", "write GB"), ("UK-ENG", "write GB-ENG"), ("EL", "write GR"), ("EN", "ISO 3166")] {
+            let misspelt = refused(&[code], None, None);
+            assert!(misspelt.detail.starts_with(&format!("{code:?} is no jurisdiction")), "{misspelt}");
+            assert!(misspelt.detail.contains(remedy), "{misspelt}");
         }
         let long = "x".repeat(65);
         for word in ["Employment", "credit scoring", "saúde", " credit", "a/b", "", long.as_str()] {

@@ -109,9 +109,8 @@ pub(crate) async fn sign(
 pub(crate) async fn examine(bytes: Arc<[u8]>) -> Result<Package, Problem> {
     let inspected = tokio::task::spawn_blocking(move || inspect(&bytes)).await.map_err(Problem::internal)?;
     let package = inspected.map_err(|error| Problem::invalid("component", error))?;
-    if let Some((list, length, most)) = package.manifest.scope.too_long() {
-        let detail = format!("manifest field scope.{list}: {length} entries, at most {most} are allowed");
-        return Err(Problem::invalid("component", detail));
+    if let Some(why) = package.manifest.scope.unpublishable() {
+        return Err(Problem::invalid("component", format!("manifest field {why}")));
     }
     Ok(package)
 }
