@@ -272,6 +272,8 @@ fn a_database_that_was_put_back_is_not_signed_again() {
     fs::write(&database, &backup).unwrap();
     let (code, said) = setup.refused();
     assert!(code == 1 && said.contains("contradicts what was signed before"), "{said}");
+    let said = assize(&["ledger", "verify", "--data", folder.path().to_str().unwrap()]).expect(1).stdout;
+    assert!(said.contains("expected") && said.contains("beside the database"), "{said}");
     // Knowingly, it can go on; the checkpoint kept elsewhere tells.
     let kept = folder.path().join("kept");
     fs::rename(folder.path().join("checkpoint"), &kept).unwrap();

@@ -50,7 +50,8 @@ pub(crate) struct Verify {
     /// The tenant that the key belongs to: its entries are expected of the server, and the others' hashes
     #[arg(long, value_name = "TENANT", conflicts_with_all = ["place", "receipt", "export"])]
     tenant: Option<String>,
-    /// A checkpoint kept from earlier: nothing before it may have been cut off or forked since
+    /// A checkpoint kept from earlier: nothing before it may have been cut off or forked since. Of a data directory, the one that its
+    /// server keeps there is taken where none is given
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to"])]
     expect_checkpoint: Option<PathBuf>,
     /// Check a receipt instead of the ledger
@@ -164,7 +165,12 @@ fn verify(arguments: &Verify, connection: &Connection, json: bool) -> anyhow::Re
 
 fn verify_place(arguments: &Verify) -> anyhow::Result<assize_ledger::Report> {
     let expected = arguments.expected_size.zip(arguments.expected_root);
-    let checkpoint = arguments.expect_checkpoint.as_deref().map(proofs::read_checkpoint).transpose()?;
+    let mut expected_file = arguments.expect_checkpoint.clone();
+    let whole = arguments.from.is_none() && arguments.to.is_none() && expected.is_none();
+    let beside = arguments.place.newest_checkpoint().filter(|file| whole && expected_file.is_none() && file.exists());
+    let is_beside = beside.is_some();
+    expected_file = expected_file.or(beside);
+    let checkpoint = expected_file.as_deref().map(proofs::read_checkpoint).transpose()?;
     let options = VerifyOptions {
         from: arguments.from,
         to: arguments.to,
@@ -181,7 +187,15 @@ fn verify_place(arguments: &Verify) -> anyhow::Result<assize_ledger::Report> {
         let report = reader.verify(options, |Progress { done, total }| meter.show(done, total)).await;
         meter.clear();
         reader.close().await;
-        Ok(report?)
+        let mut report = report?;
+        if is_beside {
+            report.notes.push(
+                "the checkpoint that was expected is the one beside the database: who writes the one may have replaced the \
+                 other; keep one elsewhere and give it with --expect-checkpoint"
+                    .to_owned(),
+            );
+        }
+        Ok(report)
     })
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use assize_sandbox::Sandbox;
+use assize_server::CHECKPOINT_FILE;
 use assize_store::{Reader, Store, StoreError};
 
 use crate::compiled;
@@ -23,6 +24,11 @@ impl Place {
     /// Whether a place was named; else the server is asked.
     pub(crate) const fn is_given(&self) -> bool {
         self.data.is_some() || self.database.is_some()
+    }
+
+    /// Where a server keeps the newest checkpoint of this place, outside the database.
+    pub(crate) fn newest_checkpoint(&self) -> Option<PathBuf> {
+        self.data.as_deref().map(|data| data.join(CHECKPOINT_FILE))
     }
 
     /// Where what is in this place runs.

@@ -41,5 +41,5 @@ pub use config::{Config, LogKey};
 pub use fitness::{Unfit, fit};
 pub use outside::{Anchor, Authority, Outside, Witness};
 pub use server::{Server, StartError};
-pub use signer::{Schedule, SignError};
+pub use signer::{CHECKPOINT_FILE, Schedule, SignError};
 pub use witness::{WitnessConfig, WitnessServer};

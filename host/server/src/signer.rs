@@ -22,7 +22,8 @@ use assize_store::{Change, ChangeDraft, LogKeyRow, Reader, Store, StoreError};
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
-use self::files::{CHECKPOINT_FILE, NEXT_FILE, find_key, key_error, retire, write_private};
+pub use self::files::CHECKPOINT_FILE;
+use self::files::{NEXT_FILE, find_key, key_error, retire, write_private};
 pub(crate) use self::files::{replace, stored_key};
 use crate::config::LogKey;
 use crate::identity::HOST;

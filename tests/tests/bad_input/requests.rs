@@ -154,6 +154,11 @@ fn a_law_a_sector_or_a_kind_that_no_package_could_mean_is_named_and_not_passed_o
                 assert_eq!(problem["field"], "jurisdictions[1]");
             }
         }
+        // Right in form, and no country: a rule for GB would be passed over.
+        let members = json!({ "jurisdictions": ["UK"] });
+        for refused in [ask(&tenant, case_with(&members)), register(&members)] {
+            assert_eq!(refused.problem_naming(422, &["UK", "write GB"])["field"], "jurisdictions[0]");
+        }
         for word in ["Employment", "credit scoring", "saúde", ""] {
             let members = json!({ "sector": word });
             for refused in [ask(&tenant, case_with(&members)), register(&members)] {

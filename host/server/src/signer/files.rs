@@ -14,7 +14,7 @@ const KEY_FILE: &str = "log.key";
 /// A key on its way into force.
 pub(super) const NEXT_FILE: &str = "log.key.next";
 /// The newest checkpoint's file in the data directory.
-pub(super) const CHECKPOINT_FILE: &str = "checkpoint";
+pub const CHECKPOINT_FILE: &str = "checkpoint";
 
 pub(super) fn key_error(what: impl ToString, error: assize_ledger::KeyError) -> SignError {
     SignError::Key { what: what.to_string(), error }
