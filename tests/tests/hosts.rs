@@ -321,6 +321,45 @@ fn keys_are_revoked_on_both() {
     eventually("the other host forgets the key", || other.get("/v1/me").status == 401);
 }
 
+/// Each with a copy of the log's key, which nobody replaces but one of them.
+#[test]
+fn a_key_that_one_host_replaced_signs_nothing_on_the_other() {
+    let Some(postgres) = Postgres::start(&[]) else { return };
+    let (url, folders) = (postgres.database(), [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()]);
+    let setup = |at: usize| Setup::bare().data(folders[at].path()).argument("--database").argument(url.as_str());
+    let copy = || std::fs::copy(folders[0].path().join("log.key"), folders[1].path().join("log.key")).unwrap();
+    let verify = || assize(&["ledger", "verify", "--json", "--database", &url]).expect(0).json();
+    let one = Server::with_guests_and(setup(0));
+    copy();
+    let other = Server::start(setup(1));
+    let tenant = one.tenant();
+    tenant.set_policy("tenant", &policy(&[rule("rule", &ruling("allow", "FINE"))]));
+    let there = other.again(&tenant);
+    eventually("the other host learns the key", || there.get("/v1/me").status == 200);
+    let receipt = |client: &Client| {
+        let decision = client.decide(None, "production", "Hello");
+        client.get(&format!("/v1/decisions/{}/receipt", decision["id"].as_str().unwrap()))
+    };
+    receipt(&there).expect(200);
+
+    let rotate = |admin: &Client| admin.post("/v1/ledger/keys/rotate", &json!({ "reason": "yearly" }));
+    rotate(one.admin()).expect(200);
+    receipt(&tenant).expect(200);
+    // It judges and records as before, and signs nothing.
+    let refused = receipt(&there).problem(409);
+    assert!(refused["detail"].as_str().unwrap().contains("the log's key is"), "{refused}");
+    // Nor does it introduce a key that only the old one vouches for: nobody could follow the keys any more.
+    rotate(&other.again(one.admin())).problem(409);
+    assert_eq!(verify()["faults"]["count"], 0);
+    // With the new file it goes on by itself.
+    copy();
+    receipt(&there).expect(200);
+    rotate(&other.again(one.admin())).expect(200);
+    receipt(&there).expect(200);
+    let report = verify();
+    assert_eq!((&report["faults"]["count"], report["keys"].as_array().unwrap().len()), (&json!(0), 3), "{report}");
+}
+
 #[test]
 fn hosts_that_start_at_once_begin_the_database_once() {
     let Some(postgres) = Postgres::start(&[]) else { return };

@@ -174,6 +174,21 @@ fn a_witness_signs_each_checkpoint_and_never_two_histories() {
 }
 
 #[test]
+fn a_witness_has_its_directory_to_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = SignerKey::generate("assize.dev/log", Algorithm::Ed25519).unwrap();
+    let key = key.public().to_string();
+    let first = Witness::start(folder.path(), &[&key]);
+    let data = folder.path().to_str().unwrap();
+    let another =
+        ["witness", "--listen", "127.0.0.1:0", "--name", "example.org/witness", "--data", data, "--log", &key];
+    let said = assize(&another).expect(1).stderr;
+    assert!(said.contains("another witness runs there"), "{said}");
+    drop(first);
+    drop(Witness::start(folder.path(), &[&key]));
+}
+
+#[test]
 fn a_witness_that_answers_garbage_or_hangs_holds_nothing_up() {
     for answer in [Some("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\ngarbage"), None] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -181,6 +181,10 @@ fn the_log_key_is_made_once_and_rotated_by_both_keys() {
     let (base, key) = (server.admin().base().to_owned(), server.admin().key().to_owned());
     let remote = ["ledger", "verify", "--expect-checkpoint", expected, "--server", &base, "--key", &key];
     assert!(assize(&remote).expect(0).stdout.contains("begins with the expected one"));
+    // Whichever of its keys is known from elsewhere: each checkpoint is signed by the key of its time.
+    for known in [&first, &second] {
+        assize(&[&remote[..], &["--log-key", &known.to_string()]].concat()).expect(0);
+    }
     assert_eq!(server.stop(), 0);
     // Nor by a key of another name, or of a witness.
     for (name, algorithm) in [("example.org/other", Algorithm::Ed25519), ("assize.dev/log", Algorithm::Cosignature)] {

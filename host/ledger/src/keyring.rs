@@ -118,6 +118,21 @@ impl Keyring {
         key.map(|introduced| &introduced.key).ok_or(KeyringError::NoKey(size))
     }
 
+    /// What is to be said of a key that is known from elsewhere and signed none of the checkpoints of these sizes. Nothing of a
+    /// key that isn't the log's at all: that is a fault.
+    pub fn vouches_only<'a>(
+        &self,
+        key: &VerifierKey,
+        sizes: impl IntoIterator<Item = &'a u64>,
+    ) -> Option<&'static str> {
+        let signed = |size: &u64| self.at(*size).is_ok_and(|of_its_time| of_its_time == key);
+        let known = self.keys.iter().any(|introduced| introduced.key == *key);
+        (known && !sizes.into_iter().any(signed)).then_some(
+            "the key that was given signed no checkpoint here: it vouched for the one that did by a statement, which can be \
+             copied; give the key of its time, if it is known",
+        )
+    }
+
     /// The checkpoint in a note, if it is of the log `origin` and signed by the key of its time.
     pub fn open(&self, origin: &str, note: &Note) -> Result<Checkpoint, KeyringError> {
         let checkpoint = Checkpoint::parse(note.text())?;

@@ -139,7 +139,7 @@ impl From<SignError> for Problem {
         match error {
             SignError::Store(error) => error.into(),
             SignError::Empty => Self::not_found("checkpoint: the log has no entries yet"),
-            error @ SignError::Elsewhere => Self::conflict(error),
+            error @ (SignError::Elsewhere | SignError::WrongKey { .. }) => Self::conflict(error),
             error => Self::internal(error),
         }
     }
@@ -157,11 +157,15 @@ impl From<StoreError> for Problem {
             StoreError::VersionExists { .. }
             | StoreError::VersionConflict { .. }
             | StoreError::Overtaken { .. }
+            | StoreError::LogKey { .. }
+            | StoreError::Held { .. }
+            | StoreError::RetentionChanged { .. }
             | StoreError::Exists { .. } => Self::conflict(error),
             StoreError::Claimed { .. } => {
                 tracing::warn!(%error, "refused");
                 Self::conflict(error).at("namespace")
             }
+            StoreError::Revoked { .. } => Self::unauthorized(error),
             StoreError::NotFound { subject } => Self::not_found(subject),
             StoreError::Invalid { field, .. } => Self::invalid(*field, &error),
             StoreError::Proof(proof) => {

@@ -23,7 +23,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
 pub use self::files::CHECKPOINT_FILE;
-use self::files::{NEXT_FILE, find_key, key_error, retire, write_private};
+use self::files::{NEXT_FILE, clear_next, find_key, key_error, retire, take_up, write_private};
 pub(crate) use self::files::{replace, stored_key};
 use crate::config::LogKey;
 use crate::identity::HOST;
@@ -86,6 +86,10 @@ pub enum SignError {
     Head { size: u64, found: assize_ledger::Digest, expected: String },
     #[error("the log has no entries to sign")]
     Empty,
+    #[error(
+        "the new key is in force and can't be put in its place: {next} is its only copy. Move it to {path} ({error})"
+    )]
+    Misplaced { next: PathBuf, path: PathBuf, error: String },
     #[error("the key isn't in a file of the data directory: rotate it where it is kept")]
     Elsewhere,
 }
@@ -126,8 +130,7 @@ impl Signer {
         if let Some(newest) = keyring.newest()
             && newest != key.public()
         {
-            let place = place.as_ref().map_or_else(|| "ASSIZE_LOG_KEY".to_owned(), |path| path.display().to_string());
-            return Err(SignError::WrongKey { newest: newest.to_string(), place, found: key.public().to_string() });
+            return Err(wrong_key(newest, place.as_deref(), key.public()));
         }
         let newest = store
             .checkpoint()
@@ -245,18 +248,41 @@ impl Signer {
     pub(crate) async fn rotate(&self, by: &str, reason: Option<String>) -> Result<VerifierKey, SignError> {
         let Some(place) = &self.place else { return Err(SignError::Elsewhere) };
         let _signing = self.signing.lock().await;
-        let old = self.key.load_full();
+        let old = self.key_of(u64::MAX).await?;
         let new = SignerKey::generate(&self.origin, Algorithm::Ed25519).map_err(|error| key_error(NEXT_FILE, error))?;
         // First the file, then the entry: a key that the log names must not be lost.
         let next = place.with_file_name(NEXT_FILE);
+        clear_next(place, old.public())?;
         write_private(&next, &new.to_secret())?;
         self.introduce(&new, Some(&old), by, reason).await?;
         let public = new.public().clone();
         // The log names the new key from here on: whatever becomes of the files, nothing is signed by the old one any more.
         // A start finds the new key in either of them.
         self.key.store(Arc::new(new));
-        retire(place, &old.public().id().to_string(), &next)?;
+        retire(place, &next).map_err(|error| SignError::Misplaced {
+            next,
+            path: place.clone(),
+            error: error.to_string(),
+        })?;
         Ok(public)
+    }
+
+    /// The key that signs what has `size` entries: the last one that these introduced. It is another than ours where another host put
+    /// it in force, or where nobody heard how a rotation here ended: then it is looked for among the files. The lock is held.
+    async fn key_of(&self, size: u64) -> Result<Arc<SignerKey>, SignError> {
+        let ours = self.key.load_full();
+        let rows = self.store.log_keys().await?;
+        let Some(newest) = rows.iter().rev().find(|row| row.seq < size) else { return Ok(ours) };
+        let newest: VerifierKey =
+            newest.key.parse().map_err(|error| key_error(format!("the key of entry {}", newest.seq), error))?;
+        if newest == *ours.public() {
+            return Ok(ours);
+        }
+        let found = self.place.as_deref().map(|place| take_up(place, &newest)).transpose()?.flatten();
+        let key = Arc::new(found.ok_or_else(|| wrong_key(&newest, self.place.as_deref(), ours.public()))?);
+        tracing::info!(key = %key.public(), "the log has a new key, which signs from here on");
+        self.key.store(Arc::clone(&key));
+        Ok(key)
     }
 
     async fn introduce(
@@ -273,7 +299,7 @@ impl Signer {
             details: details([("key", by), ("statement", &statement)]),
             confidential: reason.into_iter().map(|reason| ("reason".to_owned(), reason)).collect(),
             input: None,
-            change: Change::LogKey { key: key.public().to_string() },
+            change: Change::LogKey { key: key.public().to_string(), before: old.map(|old| old.public().to_string()) },
         };
         self.store.change(draft).await?;
         Ok(())
@@ -298,7 +324,9 @@ impl Signer {
             Err(error @ StoreError::Corrupt { .. }) => return Err(contradiction(format!("can't be read: {error}"))),
             Err(error) => return Err(error.into()),
         }
-        let note = Checkpoint::new(&self.origin, head.size, head.root).sign(&self.key.load())?.to_string();
+        // Asked each time: a checkpoint by a key that was replaced would stay, and stand in the way of the right one.
+        let key = self.key_of(head.size).await?;
+        let note = Checkpoint::new(&self.origin, head.size, head.root).sign(&key)?.to_string();
         self.store.put_checkpoint(head.size, note.clone().into_bytes()).await?;
         let signed = Arc::new(Signed { size: head.size, note });
         self.newest.store(Some(Arc::clone(&signed)));
@@ -349,6 +377,11 @@ impl Signer {
             Err(SignError::Fork { path, expected, found: format!("root {root}") })
         }
     }
+}
+
+fn wrong_key(newest: &VerifierKey, place: Option<&Path>, found: &VerifierKey) -> SignError {
+    let place = place.map_or_else(|| "ASSIZE_LOG_KEY".to_owned(), |path| path.display().to_string());
+    SignError::WrongKey { newest: newest.to_string(), place, found: found.to_string() }
 }
 
 /// What introduced a key of the log.

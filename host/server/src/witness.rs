@@ -4,17 +4,19 @@
 //! signature leaves, one request at a time: so it never signs two histories, whatever breaks when.
 
 use std::collections::BTreeMap;
+use std::fs::TryLockError;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use assize_ledger::{
     AddCheckpoint, Algorithm, Checkpoint, Digest, Seen, SignerKey, Timestamp, VerifierKey, WitnessError,
 };
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::body::{Body, to_bytes};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -50,6 +52,8 @@ struct Witness {
     key: SignerKey,
     logs: Vec<VerifierKey>,
     file: PathBuf,
+    /// Held as long as the witness lives: two of them would each sign by what they saw themselves.
+    _lock: std::fs::File,
     /// Held from reading to writing it.
     seen: Mutex<BTreeMap<String, Last>>,
 }
@@ -63,6 +67,8 @@ struct Last {
 
 /// The longest request: a proof and a note.
 const LONGEST: usize = 64 << 10;
+/// How long its body may take.
+const LONGEST_BODY: Duration = Duration::from_secs(10);
 /// Logs ask now and then, one connection each.
 const CONNECTIONS: usize = 256;
 
@@ -78,6 +84,7 @@ impl WitnessServer {
                 move |error: io::Error| SignError::File { path, error }
             };
             std::fs::create_dir_all(&config.data).map_err(failed(&config.data))?;
+            let lock = lock(&config.data.join("witness.lock"))?;
             let key = stored_key(&config.data.join("witness.key"), &config.name, Algorithm::Cosignature)?;
             let file = config.data.join("seen.json");
             let seen = match std::fs::read(&file) {
@@ -88,7 +95,7 @@ impl WitnessServer {
             let listen = Path::new("listening").to_owned();
             let listener = TcpListener::bind(config.listen).await.map_err(failed(&listen))?;
             let address = listener.local_addr().map_err(failed(&listen))?;
-            let state = Arc::new(Witness { key, logs: config.logs, file, seen: Mutex::new(seen) });
+            let state = Arc::new(Witness { key, logs: config.logs, file, _lock: lock, seen: Mutex::new(seen) });
             Ok(Self { listener, address, state })
         })
     }
@@ -111,16 +118,32 @@ impl WitnessServer {
     /// In a box, so that it is compiled here, and not again by everybody who waits for it (decision 0035).
     fn serve(self, shutdown: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            let router = Router::new()
-                .route("/add-checkpoint", post(add_checkpoint))
-                .layer(DefaultBodyLimit::max(LONGEST))
-                .with_state(self.state);
+            let router = Router::new().route("/add-checkpoint", post(add_checkpoint)).with_state(self.state);
             connections::serve(self.listener, CONNECTIONS, router, shutdown).await;
         })
     }
 }
 
-async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Bytes) -> Response {
+/// Keeps other witnesses from the directory, for as long as the file is open.
+fn lock(path: &Path) -> Result<std::fs::File, SignError> {
+    let failed = |error| SignError::File { path: path.to_owned(), error };
+    let file = std::fs::File::options().create(true).append(true).open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(failed(io::Error::other("in use: another witness runs there; stop it, or give another directory")))
+        }
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Body) -> Response {
+    // As many callers as there may be, each with half a request, would keep all logs waiting.
+    let body = match tokio::time::timeout(LONGEST_BODY, to_bytes(body, LONGEST)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return (StatusCode::PAYLOAD_TOO_LARGE, format!("at most {LONGEST} bytes\n")).into_response(),
+        Err(_) => return (StatusCode::REQUEST_TIMEOUT, "the body didn't arrive in time\n").into_response(),
+    };
     match sign(&witness, &body).await {
         Ok(line) => (StatusCode::OK, format!("{line}\n")).into_response(),
         Err(refused) => refused,

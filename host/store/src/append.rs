@@ -73,6 +73,19 @@ pub struct ChangeDraft {
     pub change: Change,
 }
 
+/// The retention under which nothing is erased.
+pub const LEGAL_HOLD: &str = "legal_hold";
+
+/// Why payloads are erased. Under a legal hold, none are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ErasureCause {
+    /// Somebody asked for it.
+    Request,
+    /// The tenant's retention, as it was when it was looked at: its newest `payloads`; none where it never set one. It is refused
+    /// where that has changed since.
+    Retention(Option<String>),
+}
+
 /// A change of what is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -184,6 +197,8 @@ pub enum Change {
     LogKey {
         /// The public key, as `name+id+base64`.
         key: String,
+        /// The one that signed until now and vouches for it; none for the log's first.
+        before: Option<String>,
     },
     /// A part of the ledger is handed out.
     Export {
@@ -212,6 +227,8 @@ pub enum Change {
         id: String,
         /// The legal basis, in words that stay readable for ever.
         basis: String,
+        /// What the erasure goes by.
+        cause: ErasureCause,
         /// The decisions' entries.
         targets: std::collections::BTreeSet<u64>,
     },

@@ -141,6 +141,35 @@ pub enum StoreError {
         /// `namespace/name`.
         package: String,
     },
+    /// The log's key was changed since by another host: a key that the one before it didn't vouch for would end the chain.
+    #[error("the log's newest key is {newest}, and this one follows {before}: give this host the newest key's file")]
+    LogKey {
+        /// The key that signs now.
+        newest: String,
+        /// The key that the new one was to follow.
+        before: String,
+    },
+    /// The key that asks was revoked, by this host or another.
+    #[error("key {key} was revoked, and changes nothing any more")]
+    Revoked {
+        /// Its id.
+        key: String,
+    },
+    /// Nothing of the tenant may be erased now.
+    #[error(
+        "a legal hold is in force for tenant {tenant:?}: nothing of it may be erased before that is lifted (PUT \
+         /v1/retention)"
+    )]
+    Held {
+        /// Whose.
+        tenant: String,
+    },
+    /// The retention by which something was to be erased holds no longer.
+    #[error("the retention of tenant {tenant:?} was changed meanwhile: nothing is erased by the one before")]
+    RetentionChanged {
+        /// Whose.
+        tenant: String,
+    },
     /// It exists already.
     #[error("{subject} exists already")]
     Exists {

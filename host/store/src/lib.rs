@@ -40,7 +40,10 @@ mod store;
 mod verify;
 mod writer;
 
-pub use append::{Appended, Change, ChangeDraft, DecisionDraft, EffectDraft, Idempotency, Outcome, SystemEvent};
+pub use append::{
+    Appended, Change, ChangeDraft, DecisionDraft, EffectDraft, ErasureCause, Idempotency, LEGAL_HOLD, Outcome,
+    SystemEvent,
+};
 pub use changes::Changes;
 pub use error::StoreError;
 pub use postgres::Starting;

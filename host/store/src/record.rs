@@ -189,7 +189,7 @@ impl ChangeRow {
                 "keys",
                 vec![("id", text(id)), ("hash", blob(hash)), ("role", text(role)), tenant, ("label", text(label))],
             ),
-            Change::LogKey { key } => ("log_keys", vec![tenant, ("key", text(key))]),
+            Change::LogKey { key, .. } => ("log_keys", vec![tenant, ("key", text(key))]),
             Change::Export { id, first, last } => {
                 ("exports", vec![tenant, ("id", text(id)), ("first", number(*first)), ("last", number(*last))])
             }
@@ -204,7 +204,7 @@ impl ChangeRow {
                     ("token", Cell::Blob(token.clone())),
                 ],
             ),
-            Change::Erase { id, basis, targets } => (
+            Change::Erase { id, basis, targets, .. } => (
                 "erasures",
                 vec![tenant, ("id", text(id)), ("basis", text(basis)), ("targets", text(&Targets::write(targets)))],
             ),

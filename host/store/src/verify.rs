@@ -154,8 +154,9 @@ impl Reader {
                 ),
                 _ => {}
             }
+            let sound = shared.sound.lock().map(|sound| sound.clone()).unwrap_or_default();
             if let Ok(keyring) = shared.keyring.lock() {
-                check_keys(&options, whole, &keyring, report);
+                check_keys(&options, whole, &keyring, &sound, report);
             }
             if let Ok(counts) = shared.seen.counts.lock() {
                 report.decisions = counts.decisions;
@@ -165,7 +166,6 @@ impl Reader {
             self.erasures_elsewhere(&shared.seen, from..end, report).await;
             check_erasures(&shared.seen, from..end, report);
             if whole {
-                let sound = shared.sound.lock().map(|sound| sound.clone()).unwrap_or_default();
                 self.check_cosignatures(&options.witnesses, &sound, report).await;
                 self.check_stamps(options.trust.as_ref(), &sound, report).await;
                 report.notes.extend(unsigned(report.checkpointed, end));
@@ -186,7 +186,7 @@ impl Reader {
             let count = elsewhere.len();
             report
                 .notes
-                .push(format!("{count} erasures were recorded outside the range: their entries were taken as stored"));
+                .push(format!("erasures recorded outside the range: {count}, whose entries were taken as stored"));
         }
         for by in elsewhere {
             let read = query("SELECT hash, bytes FROM entries WHERE seq = ?").bind(int(by));
@@ -288,8 +288,8 @@ fn check_erasures(seen: &Seen, range: std::ops::Range<u64>, report: &mut Report)
     }
 }
 
-/// Compares the keys that the log introduced with what is known from elsewhere.
-fn check_keys(options: &VerifyOptions, whole: bool, keyring: &Keyring, report: &mut Report) {
+/// Compares the keys that the log introduced with what is known from elsewhere. `sound` has the sizes of checkpoints that were compared.
+fn check_keys(options: &VerifyOptions, whole: bool, keyring: &Keyring, sound: &[u64], report: &mut Report) {
     report.keys = keyring.keys().iter().map(|introduced| introduced.key.to_string()).collect();
     if !whole {
         return;
@@ -305,9 +305,16 @@ fn check_keys(options: &VerifyOptions, whole: bool, keyring: &Keyring, report: &
         let found = keyring.newest().map_or_else(|| "no key".to_owned(), ToString::to_string);
         report.faults.push(Fault::new(None, "log's key", "key", found, format_args!("{key} (as given)")));
     }
-    if report.checkpointed.is_none() {
-        let expected = "one at least: `assize ledger checkpoint` has the server sign one";
-        report.faults.push(Fault::new(None, "log's key", "checkpoints", "none that it signed", expected));
+    // The statements by which it was introduced, and vouched for the key after it, can be copied to any history.
+    match sound.iter().rev().find(|size| keyring.at(**size).is_ok_and(|of_its_time| of_its_time == key)) {
+        None => {
+            let expected = "one at least: `assize ledger checkpoint` has the server sign one";
+            report.faults.push(Fault::new(None, "log's key", "checkpoints", "none that it signed", expected));
+        }
+        Some(size) if keyring.newest() != Some(key) => report.notes.push(format!(
+            "the key that was given signed checkpoints of up to {size} entries; later ones are by keys that it vouched for"
+        )),
+        Some(_) => {}
     }
 }
 

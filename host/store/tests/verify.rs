@@ -187,7 +187,7 @@ async fn an_erasure_copied_to_another_place_excuses_no_hole() {
     let part = || VerifyOptions { to: Some(100), ..VerifyOptions::default() };
     let report = verify(&database, part()).await.unwrap();
     assert!(report.is_sound() && report.erased == 3, "{:#?}", report.faults);
-    let noted = "1 erasures were recorded outside the range: their entries were taken as stored";
+    let noted = "erasures recorded outside the range: 1, whose entries were taken as stored";
     assert!(report.notes.iter().any(|note| note == noted), "{:?}", report.notes);
     let copied = "UPDATE entries SET bytes = (SELECT bytes FROM entries WHERE kind = 'payload.erased'), \
                   hash = (SELECT hash FROM entries WHERE kind = 'payload.erased') WHERE seq = 300";

@@ -217,3 +217,14 @@ fn cosigns_signatures_travel_in_the_set() {
     let refused = room.run(&["plugin", "load", &mixed, "--dry-run", "--cosign-key", &public]).expect(1);
     assert!(refused.stderr.contains("acme/law@1.1.0"), "{}", refused.stderr);
 }
+
+#[test]
+fn one_password_is_not_told_to_several_registries() {
+    let room = Room::new();
+    let variables = [("ASSIZE_OCI_USERNAME", "ana"), ("ASSIZE_OCI_PASSWORD", "open sesame")];
+    let out = room.path("set.tar");
+    let save = ["plugin", "save", "127.0.0.1:9/a/x:1.0.0", "localhost:9/b/y:1.0.0", "--plain-http", "-o", &out];
+    let said = room.given(&save, "", &variables).expect(2).stderr;
+    assert!(said.contains("127.0.0.1:9, localhost:9") && said.contains("another's"), "{said}");
+    assert!(!std::path::Path::new(&out).exists());
+}

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use assize_ledger::proof::verify_consistency;
 use assize_ledger::{
     Checkpoint, DecisionFacts, Digest, EntryKind, Introduced, Note, Receipt, ReceiptError, VerifierKey,
@@ -183,22 +183,25 @@ pub(crate) fn verify_receipt(
     Ok(Ended::Fine)
 }
 
-/// Whether the log of a server still begins with the one that a checkpoint signed; says what it was compared with.
+/// Whether the log of a server still begins with the one that a checkpoint signed; says what it was compared with. Each checkpoint is
+/// signed by the key of its time, and one of these is the key that is known from elsewhere, if one is.
 pub(crate) fn extends(expected: &Note, key: Option<&VerifierKey>, connection: &Connection) -> anyhow::Result<String> {
     #[derive(Deserialize)]
     struct Proof {
         proof: Vec<Digest>,
     }
-    let known = match key {
-        Some(_) => Vec::new(),
-        None => keys(connection)?,
-    };
+    let known = keys(connection)?;
+    if let Some(key) = key {
+        let names: Vec<String> = known.iter().map(|introduced| introduced.key.to_string()).collect();
+        ensure!(
+            known.iter().any(|introduced| introduced.key == *key),
+            "the log's keys are {}, not {key}",
+            names.join(", ")
+        );
+    }
     let newest = Note::parse(connection.get("/v1/ledger/checkpoint").send()?.text()?.as_bytes())?;
     let open = |note: &Note, what: &str| {
-        let signer = match key {
-            Some(key) => key,
-            None => &key_at(&known, Checkpoint::parse(note.text())?.size).with_context(|| what.to_owned())?.key,
-        };
+        let signer = &key_at(&known, Checkpoint::parse(note.text())?.size).with_context(|| what.to_owned())?.key;
         anyhow::Ok(Checkpoint::open(note, signer).with_context(|| what.to_owned())?.0)
     };
     let (then, now) = (open(expected, "the expected checkpoint")?, open(&newest, "the newest checkpoint")?);

@@ -338,6 +338,9 @@ impl<'a> Checking<'a> {
                     .into(),
             );
         }
+        let sizes = self.bundle.earlier.iter().map(|earlier| &earlier.size).chain([&self.bundle.header.size]);
+        let vouches_only = self.check.key.as_ref().and_then(|key| self.keyring.vouches_only(key, sizes));
+        notes.extend(vouches_only.map(str::to_owned));
         if report.tokens > 0 && self.check.trust.is_none() {
             let tokens = report.tokens;
             notes.push(format!("{tokens} time stamps weren't checked: no root certificates were given"));

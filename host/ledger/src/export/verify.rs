@@ -357,6 +357,9 @@ impl Check {
         if check.key.is_none() {
             notes.push("no key was given from elsewhere: that the keys are the log's is the file's own word".into());
         }
+        // The file's end is signed as a checkpoint of its size is.
+        let sizes = self.texts.keys().chain([&self.header.size]);
+        notes.extend(check.key.as_ref().and_then(|key| self.keyring.vouches_only(key, sizes)).map(str::to_owned));
         if self.report.tokens > 0 && check.trust.is_none() {
             let tokens = self.report.tokens;
             notes.push(format!("{tokens} time stamps weren't checked: no root certificates were given"));

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::Body;
-use ureq::http::{Method, Response, StatusCode};
+use ureq::ResponseExt as _;
+use ureq::http::{Method, Response, StatusCode, Uri};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::auth::{self, Challenge};
 use super::credentials::{Access, Credentials, from_docker};
+use crate::reference::is_loopback;
 use crate::{OciError, Reference};
 
 /// A package of 64 MiB over a slow line.
@@ -96,10 +98,11 @@ impl Http {
     /// Sends it; once more with credentials where the registry asks for some. An answer of any other status is given back.
     pub(super) fn send(&self, request: &Request<'_>) -> Result<Response<Body>, OciError> {
         let url = self.url(&request.target)?;
-        let ours = url.strip_prefix(&self.base).is_some_and(|rest| rest.starts_with('/'));
+        let ours = self.is_ours(&url);
         let authorization = if ours { self.authorization.borrow().clone() } else { None };
         let answer = self.once(request, &url, authorization.as_deref())?;
-        if answer.status() != StatusCode::UNAUTHORIZED || !ours {
+        // Where the registry led us on to its storage, it is that which asks, and is told nothing.
+        if answer.status() != StatusCode::UNAUTHORIZED || !ours || !self.is_ours(&answer.get_uri().to_string()) {
             return self.permitted(answer);
         }
         let challenge = Challenge::of(answer.headers());
@@ -154,9 +157,17 @@ impl Http {
         Ok(target.to_owned())
     }
 
-    /// Nobody sends us where others can listen.
+    fn is_ours(&self, url: &str) -> bool {
+        url.strip_prefix(&self.base).is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// Nobody sends us where others can listen: without TLS, to this machine alone.
     fn check_scheme(&self, url: &str) -> Result<(), OciError> {
-        if url.starts_with("https://") || (self.plain && url.starts_with("http://")) {
+        let stays_here = |url: &str| {
+            let uri = url.parse::<Uri>().ok();
+            uri.and_then(|uri| uri.authority().map(|authority| is_loopback(authority.as_str()))).unwrap_or_default()
+        };
+        if url.starts_with("https://") || (self.plain && url.starts_with("http://") && stays_here(url)) {
             return Ok(());
         }
         let what = format!("with an address that isn't https: {url:?}; nothing was sent there");
@@ -267,4 +278,80 @@ fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>, OciError> {
         }
     }
     if all.is_empty() { Err(wrong("no certificate is in it".to_owned())) } else { Ok(all) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// Answers every connection with the same; says which requests came.
+    fn serve(answer: impl Fn(&str) -> String + Send + 'static) -> (String, mpsc::Receiver<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (tell, requests) = mpsc::channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut head = Vec::new();
+                let mut byte = [0];
+                while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
+                    head.extend_from_slice(&byte);
+                }
+                let head = String::from_utf8(head).unwrap();
+                let said = answer(&head);
+                stream.write_all(said.as_bytes()).unwrap();
+                if tell.send(head).is_err() {
+                    return;
+                }
+            }
+        });
+        (address, requests)
+    }
+
+    fn registry(host: &str) -> Http {
+        let reference = format!("{host}/a/b:1").parse().unwrap();
+        let credentials = Credentials::Password { username: "ana".to_owned(), password: "open sesame".to_owned() };
+        let access = Access { credentials: Some(credentials), authorities: None, plain_http: true };
+        Http::new(&reference, &access).unwrap()
+    }
+
+    #[test]
+    fn where_a_registry_leads_to_learns_no_password() {
+        let (thief, stolen) =
+            serve(|_| "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}".to_owned());
+        let realm = format!("www-authenticate: Bearer realm=\"http://{thief}/token\",service=\"s\"\r\n");
+        let asks = format!("HTTP/1.1 401 Unauthorized\r\n{realm}content-length: 0\r\nconnection: close\r\n\r\n");
+        let (storage, led_to) = serve(move |_| asks.clone());
+        let leads = format!(
+            "HTTP/1.1 307 Elsewhere\r\nlocation: http://{storage}/blob\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
+        let (host, _) = serve(move |_| leads.clone());
+        let refused = registry(&host).send(&Request::new(Method::GET, "/v2/a/b/blobs/sha256:0".to_owned()));
+        assert!(matches!(refused, Err(OciError::Unauthorized { .. })));
+        assert!(led_to.try_recv().unwrap().starts_with("GET /blob"));
+        assert!(stolen.try_recv().is_err());
+    }
+
+    #[test]
+    fn without_tls_nothing_leaves_this_machine() {
+        let local = registry("localhost:5000");
+        for here in
+            ["http://localhost:5001/token", "http://127.0.0.1/token?x=1", "http://[::1]:80/t", "https://far.example/t"]
+        {
+            assert!(local.check_scheme(here).is_ok(), "{here}");
+        }
+        for away in [
+            "http://10.0.0.5/token",
+            "http://localhost.example/t",
+            "http://127.0.0.1@far.example/t",
+            "ftp://localhost/t",
+            "",
+        ] {
+            assert!(local.check_scheme(away).is_err(), "{away}");
+        }
+    }
 }

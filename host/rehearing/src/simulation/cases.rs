@@ -27,7 +27,8 @@ pub struct Mapping {
     /// Of every row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sector: Option<String>,
-    /// The field that names a row; its number where left out.
+    /// The field that names a row; its number where left out. Names of rows that come out otherwise stand in the report, which stays for
+    /// ever: no personal data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The field with the day of the facts (`2023`, `2023-04`, a date or RFC 3339); the same fixed day for all where left out.

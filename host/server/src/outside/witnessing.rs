@@ -13,52 +13,47 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Has each new checkpoint signed.
 pub(super) async fn run(app: SharedApp, witness: Witness) {
     let mut tries = Tries::new(format!("signature of {}", witness.key.name()), LOOK);
-    let mut seen = match app.store.cosigned_by(&witness.key.to_string()).await {
-        Ok(size) => size,
-        Err(error) => {
-            tracing::error!(%error, "what witnesses signed before can't be read: asking them");
-            0
-        }
-    };
     loop {
-        let outcome = cosign(&app, &witness, &mut seen).await;
+        let outcome = cosign(&app, &witness).await;
         tries.settle(&app, outcome).await;
     }
 }
 
-/// Brings the newest checkpoint to the witness, unless it was there before. `seen` is the size that the witness saw last.
-async fn cosign(app: &SharedApp, witness: &Witness, seen: &mut u64) -> Result<(), String> {
+/// Brings the newest checkpoint to the witness, unless that one or a later one was there before, from this host or another. What the
+/// witness says that it saw is taken for this once: an answer that isn't so must not keep it from being asked again.
+async fn cosign(app: &SharedApp, witness: &Witness) -> Result<(), String> {
     let signed = app.signer.newest().await.map_err(|error| error.to_string())?;
-    if signed.size == *seen && app.store.cosigned_by(&witness.key.to_string()).await.is_ok_and(|size| size == *seen) {
+    let mut old = app.store.cosigned_by(&witness.key.to_string()).await.map_err(|error| error.to_string())?;
+    if old >= signed.size {
         return Ok(());
     }
     let note = Note::parse(signed.note.as_bytes()).map_err(|error| error.to_string())?;
     // The witness may have seen more than we know of, or less: then it says so, and is asked once more.
     for _ in 0..2 {
-        if *seen > signed.size {
+        if old > signed.size {
             return Err(format!(
-                "{} saw {seen} entries, and the log's newest checkpoint has {}: was the database put back?",
+                "{} saw {old} entries, and the log's newest checkpoint has {}: was the database put back?",
                 witness.key.name(),
                 signed.size
             ));
         }
-        let proof = match *seen {
+        let proof = match old {
             0 => Vec::new(),
             old if old == signed.size => Vec::new(),
             old => app.store.consistency_proof(old, signed.size).await.map_err(|error| error.to_string())?,
         };
-        let request = AddCheckpoint { old: *seen, proof, note: note.clone() };
+        let request = AddCheckpoint { old, proof, note: note.clone() };
         let url = format!("{}/add-checkpoint", witness.url.trim_end_matches('/'));
         let (status, body) = http::post(&url, "text/plain; charset=utf-8", request.to_body().into_bytes()).await?;
         let text = String::from_utf8_lossy(&body);
         match status {
-            200 => return keep(app, witness, note, signed.size, &text).await.map(|()| *seen = signed.size),
+            200 => return keep(app, witness, note, signed.size, &text).await,
             409 => {
                 let size = text.trim().parse::<u64>().map_err(|_| format!("{url}: answered 409 without a size"))?;
-                if size == *seen {
+                if size == old {
                     return Err(format!("{url}: saw another log of {size} entries: this one was forked, or its"));
                 }
-                *seen = size;
+                old = size;
             }
             _ => {
                 let said: String = text.chars().take(200).collect();

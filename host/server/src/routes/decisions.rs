@@ -72,7 +72,7 @@ fn chooses_law(caller: &Caller) -> Result<(), Problem> {
 
 /// Asks for a decision.
 #[utoipa::path(post, path = "/v1/decisions", tag = "decisions", request_body = CaseBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body give the same decision"),
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body give the same decision, until its record is erased"),
         ("Prefer" = Option<String>, Header, description = "`receipt`: with the proof that a signed checkpoint covers it")),
     responses((status = 201, description = "Judged and recorded"),
         (status = 403, description = "The key's role doesn't allow this, or not this `rules_as_of`", body = Problem),

@@ -55,7 +55,7 @@ struct Payload<'a> {
 
 /// Enforces the policy on a prompt.
 #[utoipa::path(post, path = "/v1/enforce", tag = "decisions", request_body = EnforceBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body give the same decision")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body give the same decision, until its record is erased")),
     responses((status = 200, description = "Judged and recorded, or judged before", body = Enforced,
             headers(("Idempotent-Replayed" = String, description = "`true`, where it was judged before"))),
         (status = 404, description = "Unknown system", body = Problem),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assize_ledger::Timestamp;
-use assize_store::{Change, ChangeDraft, Outcome};
+use assize_store::{Change, ChangeDraft, ErasureCause, Outcome};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -35,10 +35,11 @@ pub(crate) struct ErasureBody {
     reason: Option<String>,
 }
 
-/// Decisions that one entry erases at most.
+/// Decisions that one request erases at most.
 const MOST: usize = 10_000;
 
-/// Erases input, record, planned effects and salts. The entries, and every proof over them, stay as they are.
+/// Erases input, record, planned effects and salts. The entries, and every proof over them, stay as they are. Many decisions are erased by
+/// several entries, of which `ledger` names the last; should one of them fail, the same request erases what is left.
 #[utoipa::path(post, path = "/v1/erasures", tag = "ledger", params(WhoseRecords), request_body = ErasureBody,
     responses((status = 201, description = "Erased"), (status = 200, description = "Nothing was left to erase"),
         (status = 404, description = "No such decision or tenant", body = Problem),
@@ -78,24 +79,30 @@ pub(crate) async fn create(
         return Err(too_many(targets.len()));
     }
     caller.must_hold()?;
-    let draft = ChangeDraft {
-        tenant: Some(tenant.clone()),
-        time: Timestamp::now(),
-        details: details([("key", &caller.key)]),
-        confidential: reason.into_iter().map(|reason| ("reason".to_owned(), reason)).collect(),
-        // The request names the person: it isn't kept.
-        input: None,
-        change: Change::Erase { id: uuid::Uuid::now_v7().to_string(), basis, targets },
-    };
-    match app.store.change(draft).await? {
-        Outcome::Appended(entry) => {
-            let ledger = Place { seq: entry.seq, entry_hash: entry.entry_hash };
-            let row = app.store.erased_by(entry.seq).await?;
-            let shown = json!({ "tenant": tenant, "erased": row, "ledger": ledger });
-            Ok((StatusCode::CREATED, Json(shown)).into_response())
+    let (mut erased, mut ledger) = (0, None);
+    let targets: Vec<u64> = targets.into_iter().collect();
+    for part in targets.chunks(retention::BATCH as usize) {
+        let draft = ChangeDraft {
+            tenant: Some(tenant.clone()),
+            time: Timestamp::now(),
+            details: details([("key", &caller.key)]),
+            confidential: reason.iter().map(|reason| ("reason".to_owned(), reason.clone())).collect(),
+            // The request names the person: it isn't kept.
+            input: None,
+            change: Change::Erase {
+                id: uuid::Uuid::now_v7().to_string(),
+                basis: basis.clone(),
+                cause: ErasureCause::Request,
+                targets: part.iter().copied().collect(),
+            },
+        };
+        if let Outcome::Appended(entry) = app.store.change(draft).await? {
+            erased += app.store.erased_by(entry.seq).await?;
+            ledger = Some(Place { seq: entry.seq, entry_hash: entry.entry_hash });
         }
-        Outcome::Existing(_) => Ok(Json(json!({ "tenant": tenant, "erased": 0, "ledger": null })).into_response()),
     }
+    let status = if ledger.is_some() { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(json!({ "tenant": tenant, "erased": erased, "ledger": ledger }))).into_response())
 }
 
 /// Decisions by id, of a tenant or of all: whose they are, and their entries.

@@ -81,7 +81,7 @@ const LONGEST_NOTE: usize = 4_096;
 /// stops that are in force now. It names the earlier one, which stays as it is.
 #[utoipa::path(post, path = "/v1/decisions/{id}/re-evaluate", tag = "decisions", request_body = ReEvaluateBody,
     params(("id" = String, Path),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key and body give the same decision"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key and body give the same decision, until its record is erased"),
         ("Prefer" = Option<String>, Header, description = "`receipt`: with the proof that a signed checkpoint covers it")),
     responses((status = 201, description = "Judged anew and recorded"), (status = 200, description = "Judged anew before"),
         (status = 404, body = Problem), (status = 410, description = "The input was erased", body = Problem),

@@ -104,6 +104,7 @@ impl Writer {
         if let Some(head) = ending.head {
             let last = head.time().as_millis();
             if self.months < last.saturating_add(AHEAD) {
+                // Until it is committed that they are there, nobody may rely on it: `undo` takes it back.
                 self.months = months(connection, &self.entries, &ending, last).await?;
             }
             let to = (head, ending.halt_epoch);
@@ -159,6 +160,8 @@ impl Writer {
 
     /// The connection is given up where it doesn't answer: with it ends its transaction.
     pub(crate) async fn undo(&mut self) {
+        // Partitions that the group made are gone with it. To ask for them again costs one call.
+        self.months = 0;
         let Some(mut connection) = self.connection.take() else { return };
         if connection.execute("ROLLBACK").await.is_ok() {
             self.connection = Some(connection);

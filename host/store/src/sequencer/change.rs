@@ -2,6 +2,8 @@
 //!
 //! Changes are rare, so each is looked up and written by itself, within the group's transaction.
 
+use std::collections::BTreeMap;
+
 use super::{Group, Sequencer, erasure, publishing, rows};
 use crate::StoreError;
 use crate::append::{Change, ChangeDraft, Outcome};
@@ -55,6 +57,9 @@ impl Sequencer {
                 Ok(left) => left,
                 Err(error) => return Ok(Err(error)),
             };
+        }
+        if let Some(revoked) = revoked(self.writer.reading()?, &details).await? {
+            return Ok(Err(revoked));
         }
         let digest = match admit(self.writer.reading()?, &owner, &change).await? {
             Admitted::New(digest) => digest,
@@ -191,20 +196,17 @@ async fn admit(mut on: On<'_>, owner: &str, change: &Change) -> Result<Admitted,
                 Admitted::Refused(StoreError::Exists { subject: format!("key {id}") })
             }
         }
-        Change::LogKey { key } => {
-            let known = query_scalar("SELECT count(*) FROM log_keys WHERE key = ?").bind(key);
-            let known: i64 = known.fetch_one(on).await.map_err(&failed)?;
-            if known == 0 { Admitted::New(Digest::ZERO) } else { Admitted::Known(key.clone()) }
-        }
+        Change::LogKey { key, before } => log_key(on, key, before.as_deref()).await?,
         Change::Erase { id, targets, .. } if targets.is_empty() => Admitted::Known(id.clone()),
+        Change::Erase { cause, .. } => {
+            erasure::admit(on, owner, cause).await?.map_or(Admitted::New(Digest::ZERO), Admitted::Refused)
+        }
         Change::Simulation { id, .. } => {
             let known = query_scalar("SELECT count(*) FROM simulations WHERE id = ?").bind(id);
             let known: i64 = known.fetch_one(on).await.map_err(&failed)?;
             if known == 0 { Admitted::New(Digest::ZERO) } else { Admitted::Known(id.clone()) }
         }
-        Change::Erase { .. } | Change::Export { .. } | Change::Stamp { .. } | Change::Retain { .. } => {
-            Admitted::New(Digest::ZERO)
-        }
+        Change::Export { .. } | Change::Stamp { .. } | Change::Retain { .. } => Admitted::New(Digest::ZERO),
         Change::KeyRevoked { id } => {
             let known = query_scalar("SELECT count(*) FROM keys WHERE id = ? AND tenant = ?").bind(id).bind(owner);
             let known: i64 = known.fetch_one(on.again()).await.map_err(&failed)?;
@@ -217,6 +219,32 @@ async fn admit(mut on: On<'_>, owner: &str, change: &Change) -> Result<Admitted,
             }
         }
     })
+}
+
+/// Whether the key of whoever asks for a change was revoked by an entry before this one, whichever host recorded it.
+async fn revoked(on: On<'_>, details: &BTreeMap<String, String>) -> Result<Option<StoreError>, StoreError> {
+    let Some(key) = details.get("key") else { return Ok(None) };
+    let revoked = query_scalar("SELECT count(*) FROM key_revocations WHERE id = ?").bind(key);
+    let revoked: i64 = revoked.fetch_one(on).await.map_err(storage("looking up who asks"))?;
+    Ok((revoked > 0).then(|| StoreError::Revoked { key: key.clone() }))
+}
+
+/// A key of the log follows the newest, which vouches for it. Of two that follow one, nobody could tell which is the log's, for good.
+async fn log_key(mut on: On<'_>, key: &str, before: Option<&str>) -> Result<Admitted, StoreError> {
+    let failed = storage("looking up the log's keys");
+    let known = query_scalar("SELECT count(*) FROM log_keys WHERE key = ?").bind(key);
+    let known: i64 = known.fetch_one(on.again()).await.map_err(&failed)?;
+    if known > 0 {
+        return Ok(Admitted::Known(key.to_owned()));
+    }
+    let newest = query_scalar("SELECT key FROM log_keys ORDER BY seq DESC LIMIT 1");
+    let newest: Option<String> = newest.fetch_optional(on).await.map_err(&failed)?;
+    if newest.as_deref() == before {
+        return Ok(Admitted::New(Digest::ZERO));
+    }
+    let or_none = |key: Option<&str>| key.unwrap_or("none").to_owned();
+    let (newest, before) = (or_none(newest.as_deref()), or_none(before));
+    Ok(Admitted::Refused(StoreError::LogKey { newest, before }))
 }
 
 fn next_version(what: &str, name: &str, newest: Option<i64>, given: u64) -> Admitted {

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::StoreError;
-use crate::db::{On, int, query, storage};
+use crate::append::{ErasureCause, LEGAL_HOLD};
+use crate::db::{On, int, query, query_scalar, storage};
 
 /// Those of the targets that hold something still. Refused where one isn't a decision of the tenant.
 pub(super) async fn open_targets(
@@ -26,6 +27,18 @@ pub(super) async fn open_targets(
         }
     }
     Ok(Ok(open))
+}
+
+/// Why nothing may be erased now, whatever was so when it was looked at.
+pub(super) async fn admit(on: On<'_>, owner: &str, cause: &ErasureCause) -> Result<Option<StoreError>, StoreError> {
+    let newest = query_scalar("SELECT payloads FROM retentions WHERE tenant = ? ORDER BY seq DESC LIMIT 1").bind(owner);
+    let newest: Option<String> = newest.fetch_optional(on).await.map_err(storage("looking up the retention"))?;
+    let tenant = owner.to_owned();
+    Ok(match cause {
+        _ if newest.as_deref() == Some(LEGAL_HOLD) => Some(StoreError::Held { tenant }),
+        ErasureCause::Retention(seen) if *seen != newest => Some(StoreError::RetentionChanged { tenant }),
+        ErasureCause::Request | ErasureCause::Retention(_) => None,
+    })
 }
 
 /// Erases what the targets' entries bind. The freed pages are overwritten (`secure_delete`).

@@ -11,7 +11,8 @@ use assize_ledger::{
     Algorithm, Checkpoint, DecisionFacts, Digest, Note, PluginFact, SignerKey, Timestamp, key_statement,
 };
 use assize_store::{
-    ActivationEvent, Change, ChangeDraft, DecisionDraft, EffectDraft, Idempotency, Outcome, Store, SystemEvent,
+    ActivationEvent, Change, ChangeDraft, DecisionDraft, EffectDraft, ErasureCause, Idempotency, Outcome, Store,
+    SystemEvent,
 };
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -252,7 +253,8 @@ pub(crate) async fn replace_key(store: &Store) {
 
 async fn introduce(store: &Store, new: &SignerKey, old: Option<&SignerKey>) {
     let statement = key_statement(ORIGIN, new, old).unwrap().to_string();
-    let mut draft = change(None, Change::LogKey { key: new.public().to_string() });
+    let mut draft =
+        change(None, Change::LogKey { key: new.public().to_string(), before: old.map(|old| old.public().to_string()) });
     draft.details.insert("statement".to_owned(), statement);
     store.change(draft).await.unwrap();
 }
@@ -275,7 +277,12 @@ pub(crate) async fn cosign(store: &Store) {
 /// Erases what some decisions of a tenant bind.
 pub(crate) async fn erase(store: &Store, tenant: &str, targets: &[u64]) -> Outcome {
     let targets = targets.iter().copied().collect();
-    let erase = Change::Erase { id: format!("erasure of {targets:?}"), basis: "GDPR Art. 17".into(), targets };
+    let erase = Change::Erase {
+        id: format!("erasure of {targets:?}"),
+        basis: "GDPR Art. 17".into(),
+        cause: ErasureCause::Request,
+        targets,
+    };
     store.change(change(Some(tenant), erase)).await.unwrap()
 }
 

@@ -1,12 +1,12 @@
 //! Sets of packages in one file, for places without a network.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use assize_ledger::Digest;
 use assize_oci::cosign::PublicKey;
-use assize_oci::{Artifact, Layout, OciError, Reference, Repository, write_layout};
+use assize_oci::{Access, Artifact, Layout, OciError, Reference, Repository, write_layout};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -17,33 +17,68 @@ use crate::output::{self, Ended, Usage, bytes, clean, short};
 use crate::plugin::PackageVersion;
 use crate::plugin::publish::{Then, next, send};
 
+/// Where a package of a set comes from.
+enum Source {
+    File,
+    Server(PackageVersion),
+    Registry(Reference),
+}
+
+impl Source {
+    fn registry(&self) -> Option<&str> {
+        match self {
+            Self::Registry(reference) => Some(&reference.host),
+            Self::File | Self::Server(_) => None,
+        }
+    }
+}
+
+fn source(package: &str) -> Result<Source, Usage> {
+    if Path::new(package).is_file() {
+        return Ok(Source::File);
+    }
+    match package.parse::<PackageVersion>() {
+        Ok(version) if !package.contains("@sha256:") => Ok(Source::Server(version)),
+        _ => package.parse().map(Source::Registry).map_err(|error| {
+            Usage(format!("{package:?} is no file that is there, and no NAMESPACE/NAME@VERSION; {error}"))
+        }),
+    }
+}
+
 /// Writes a set. The file appears once it is whole.
 pub(super) fn save(save: &Save, connection: &Connection, json: bool) -> anyhow::Result<Ended> {
     free(&save.output, save.force)?;
     let key = public_key(save.cosign_key.as_ref())?;
-    let mut access = None;
+    let sources: Vec<(&str, Source)> =
+        save.packages.iter().map(|package| Ok((package.as_str(), source(package)?))).collect::<Result<_, Usage>>()?;
+    let registries: BTreeSet<&str> = sources.iter().filter_map(|(_, source)| source.registry()).collect();
+    let mut access: Option<Access> = None;
     let mut artifacts = Vec::new();
-    for package in &save.packages {
-        let artifact = if Path::new(package).is_file() {
-            of_file(Path::new(package))?
-        } else if let Ok(version) = package.parse::<PackageVersion>()
-            && !package.contains("@sha256:")
-        {
-            of_server(&version, connection).with_context(|| package.clone())?
-        } else {
-            let reference: Reference = package.parse().map_err(|error| {
-                Usage(format!("{package:?} is no file that is there, and no NAMESPACE/NAME@VERSION; {error}"))
-            })?;
-            let access = match &access {
-                Some(access) => access,
-                // Once: the password comes from the standard input.
-                None => access.insert(save.reach.access()?),
-            };
-            let (artifact, moved) = Repository::open(&reference, access)?.pull()?;
-            if let Some(now) = moved {
-                tracing::warn!("{reference}: the tag leads to {now} by now; what was pinned is saved");
+    for (package, source) in &sources {
+        let artifact = match source {
+            Source::File => of_file(Path::new(package))?,
+            Source::Server(version) => of_server(version, connection).with_context(|| (*package).to_owned())?,
+            Source::Registry(reference) => {
+                let access = match &access {
+                    Some(access) => access,
+                    // Once: the password comes from the standard input.
+                    None => access.insert(save.reach.access()?),
+                };
+                if access.credentials.is_some() && registries.len() > 1 {
+                    let registries: Vec<&str> = registries.iter().copied().collect();
+                    let several = format!(
+                        "one name and password for several registries, {}: each would be told what is another's. Log in to \
+                     them with docker, or save from one at a time",
+                        registries.join(", ")
+                    );
+                    return Err(Usage(several).into());
+                }
+                let (artifact, moved) = Repository::open(reference, access)?.pull()?;
+                if let Some(now) = moved {
+                    tracing::warn!("{reference}: the tag leads to {now} by now; what was pinned is saved");
+                }
+                artifact
             }
-            artifact
         };
         check(&artifact, key.as_ref())?;
         artifacts.push(artifact);
