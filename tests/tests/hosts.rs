@@ -343,7 +343,7 @@ fn a_key_that_one_host_replaced_signs_nothing_on_the_other() {
     receipt(&there).expect(200);
 
     let rotate = |admin: &Client| admin.post("/v1/ledger/keys/rotate", &json!({ "reason": "yearly" }));
-    rotate(one.admin()).expect(200);
+    rotate(one.admin()).expect(201);
     receipt(&tenant).expect(200);
     // It judges and records as before, and signs nothing.
     let refused = receipt(&there).problem(409);
@@ -354,7 +354,7 @@ fn a_key_that_one_host_replaced_signs_nothing_on_the_other() {
     // With the new file it goes on by itself.
     copy();
     receipt(&there).expect(200);
-    rotate(&other.again(one.admin())).expect(200);
+    rotate(&other.again(one.admin())).expect(201);
     receipt(&there).expect(200);
     let report = verify();
     assert_eq!((&report["faults"]["count"], report["keys"].as_array().unwrap().len()), (&json!(0), 3), "{report}");

@@ -23,7 +23,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
 pub use self::files::CHECKPOINT_FILE;
-use self::files::{NEXT_FILE, clear_next, find_key, key_error, retire, take_up, write_private};
+use self::files::{find_key, kept, key_error, retire, take_up, write_private};
 pub(crate) use self::files::{replace, stored_key};
 use crate::config::LogKey;
 use crate::identity::HOST;
@@ -249,10 +249,11 @@ impl Signer {
         let Some(place) = &self.place else { return Err(SignError::Elsewhere) };
         let _signing = self.signing.lock().await;
         let old = self.key_of(u64::MAX).await?;
-        let new = SignerKey::generate(&self.origin, Algorithm::Ed25519).map_err(|error| key_error(NEXT_FILE, error))?;
-        // First the file, then the entry: a key that the log names must not be lost.
-        let next = place.with_file_name(NEXT_FILE);
-        clear_next(place, old.public())?;
+        let new =
+            SignerKey::generate(&self.origin, Algorithm::Ed25519).map_err(|error| key_error("the new key", error))?;
+        // First the file, then the entry: a key that the log names must not be lost. Each has a file of its own until it is in
+        // force, so that neither another host in this folder nor a second try, after an answer that was lost, writes over it.
+        let next = kept(place, new.public());
         write_private(&next, &new.to_secret())?;
         self.introduce(&new, Some(&old), by, reason).await?;
         let public = new.public().clone();

@@ -11,8 +11,8 @@ use crate::config::LogKey;
 
 /// The key's file in the data directory.
 const KEY_FILE: &str = "log.key";
-/// A key on its way into force.
-pub(super) const NEXT_FILE: &str = "log.key.next";
+/// A key on its way into force, as versions before wrote it.
+const NEXT_FILE: &str = "log.key.next";
 /// The newest checkpoint's file in the data directory.
 pub const CHECKPOINT_FILE: &str = "checkpoint";
 
@@ -73,40 +73,26 @@ fn read_key(path: &Path) -> Result<Option<SignerKey>, SignError> {
 }
 
 /// The key that the log names, where a file has it: the key's own, or that of a rotation that broke off after its entry was written,
-/// which is finished here, or one that was set aside since nobody knew that the log would name it.
+/// which is finished here.
 pub(super) fn take_up(path: &Path, newest: &VerifierKey) -> Result<Option<SignerKey>, SignError> {
     let is_newest = |key: &SignerKey| key.public() == newest;
     if let Some(key) = read_key(path)?.filter(is_newest) {
         return Ok(Some(key));
     }
-    let next = path.with_file_name(NEXT_FILE);
-    if let Some(key) = read_key(&next)?.filter(is_newest) {
+    for next in [kept(path, newest), path.with_file_name(NEXT_FILE)] {
+        let Some(key) = read_key(&next)?.filter(is_newest) else { continue };
+        // It signs from where it is, too: what is mounted by itself can't be replaced.
         if let Err(error) = retire(path, &next) {
             tracing::error!(%error, "the log's key can't be put in its place: {} is its only copy", next.display());
         }
         return Ok(Some(key));
     }
-    Ok(read_key(&kept(path, &newest.id().to_string()))?.filter(is_newest))
+    Ok(None)
 }
 
-/// Makes room for the key of the next rotation. What is there may be the only copy of the key in force, or of one that the log is
-/// about to name, since the answer of a database may be lost: nothing of that is overwritten.
-pub(super) fn clear_next(path: &Path, in_force: &VerifierKey) -> Result<(), SignError> {
-    let next = path.with_file_name(NEXT_FILE);
-    match read_key(&next)? {
-        None => Ok(()),
-        Some(key) if key.public() == in_force => retire(path, &next),
-        Some(key) => {
-            let failed = |error| SignError::File { path: next.clone(), error };
-            fs::rename(&next, kept(path, &key.public().id().to_string())).map_err(failed)?;
-            sync_folder(path).map_err(failed)
-        }
-    }
-}
-
-/// Where a key is kept that isn't in force.
-fn kept(path: &Path, id: &str) -> PathBuf {
-    path.with_file_name(format!("{KEY_FILE}.{id}"))
+/// Where a key is that isn't in force: no more, or not yet.
+pub(super) fn kept(path: &Path, key: &VerifierKey) -> PathBuf {
+    path.with_file_name(format!("{KEY_FILE}.{}", key.id()))
 }
 
 /// Keeps the old key under its id, and puts the new one in its place.
@@ -115,7 +101,7 @@ pub(super) fn retire(path: &Path, next: &Path) -> Result<(), SignError> {
     // A host that shares the folder may have done it already.
     let Some(new) = read_key(next)? else { return Ok(()) };
     if let Some(old) = read_key(path)?.filter(|old| old.public() != new.public()) {
-        fs::rename(path, kept(path, &old.public().id().to_string())).map_err(failed)?;
+        fs::rename(path, kept(path, old.public())).map_err(failed)?;
     }
     fs::rename(next, path).map_err(failed)?;
     sync_folder(path).map_err(failed)
@@ -125,7 +111,9 @@ pub(super) fn retire(path: &Path, next: &Path) -> Result<(), SignError> {
 /// would keep the host from starting.
 pub(super) fn write_private(path: &Path, text: &str) -> Result<(), SignError> {
     let failed = |error| SignError::File { path: path.to_owned(), error };
-    let new = path.with_extension("new");
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
@@ -170,39 +158,40 @@ mod tests {
     }
 
     #[test]
-    fn no_key_that_the_log_may_name_is_overwritten() {
+    fn whichever_key_the_log_names_is_found() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(KEY_FILE);
-        let next = folder.path().join(NEXT_FILE);
-        let [first, second, third] = [key(), key(), key()];
-        retire(&path, &next).unwrap();
+        let (path, next) = (folder.path().join(KEY_FILE), folder.path().join(NEXT_FILE));
+        let [first, second, third, fourth] = [key(), key(), key(), key()];
         write_private(&path, &first.to_secret()).unwrap();
-        // A rotation whose entry nobody knows of, and another one after it.
-        write_private(&next, &second.to_secret()).unwrap();
-        clear_next(&path, first.public()).unwrap();
-        write_private(&next, &third.to_secret()).unwrap();
-        // Whichever the log names, it is found.
-        let found = |newest: &SignerKey| take_up(&path, newest.public()).unwrap().map(|key| id(&key));
-        assert_eq!(found(&first), Some(id(&first)));
-        assert_eq!(found(&second), Some(id(&second)));
-        assert_eq!(found(&third), Some(id(&third)));
-        // The last of these finished the rotation; the old key is kept.
-        assert_eq!(read_key(&path).unwrap().map(|key| id(&key)), Some(id(&third)));
+        // Rotations of which nobody heard how they ended, the last of them by a version before.
+        write_private(&kept(&path, second.public()), &second.to_secret()).unwrap();
+        write_private(&kept(&path, third.public()), &third.to_secret()).unwrap();
+        write_private(&next, &fourth.to_secret()).unwrap();
+        for newest in [&first, &third, &second, &fourth, &first] {
+            let found = take_up(&path, newest.public()).unwrap();
+            assert_eq!(found.map(|key| id(&key)), Some(id(newest)));
+            // The rotation is finished, and no key is gone.
+            assert_eq!(read_key(&path).unwrap().map(|key| id(&key)), Some(id(newest)));
+            let all = fs::read_dir(folder.path()).unwrap().count();
+            assert_eq!(all, 4);
+        }
         assert!(!next.exists());
-        assert_eq!(found(&first), Some(id(&first)));
-        assert_eq!(found(&key()), None);
+        assert!(take_up(&path, key().public()).unwrap().is_none());
     }
 
     #[test]
-    fn the_only_copy_of_the_key_in_force_is_put_in_its_place_before_the_next() {
+    fn what_another_host_put_in_its_place_stays_there() {
         let folder = tempfile::tempdir().unwrap();
-        let (path, next) = (folder.path().join(KEY_FILE), folder.path().join(NEXT_FILE));
+        let path = folder.path().join(KEY_FILE);
         let (first, second) = (key(), key());
         write_private(&path, &first.to_secret()).unwrap();
+        let next = kept(&path, second.public());
         write_private(&next, &second.to_secret()).unwrap();
-        clear_next(&path, second.public()).unwrap();
-        assert_eq!(read_key(&path).unwrap().map(|key| id(&key)), Some(id(&second)));
-        assert!(!next.exists() && kept(&path, &id(&first)).is_file());
+        for _ in 0..2 {
+            retire(&path, &next).unwrap();
+            assert_eq!(read_key(&path).unwrap().map(|key| id(&key)), Some(id(&second)));
+            assert!(kept(&path, first.public()).is_file());
+        }
     }
 
     #[test]
