@@ -6,7 +6,8 @@ mod common;
 
 use std::sync::Arc;
 
-use assize_store::{Store, StoreError, VerifyOptions};
+use assize_ledger::Timestamp;
+use assize_store::{Change, ChangeDraft, Store, StoreError, VerifyOptions};
 use common::database::Database;
 use common::postgres::Server;
 
@@ -161,6 +162,30 @@ async fn each_month_has_a_partition_before_it_begins() {
             assert!(tables.contains(&format!("{whole}{month}")), "{whole}{month}: {tables:?}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn partitions_of_a_group_that_failed_are_made_again() {
+    const DAY: u64 = 24 * 60 * 60 * 1_000;
+    let Some((database, server, url)) = filled().await else { return };
+    let store = database.open().await;
+    let began = Timestamp::now().as_millis();
+    let in_days = async |days: u64| {
+        let time = Timestamp::from_millis(began + days * DAY).unwrap();
+        let retain = Change::Retain { payloads: format!("{days}d") };
+        store.change(ChangeDraft { time, ..common::change(Some("acme"), retain) }).await
+    };
+    // Months that nobody has prepared, in a group that fails at its end.
+    let fails = "CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$; \
+                 CREATE TRIGGER fails BEFORE INSERT ON heads FOR EACH ROW EXECUTE FUNCTION fails()";
+    server.run(&url, fails);
+    let refused = in_days(100).await.unwrap_err();
+    assert!(refused.to_string().contains("not now"), "{refused}");
+    server.run(&url, "DROP TRIGGER fails ON heads; DROP FUNCTION fails()");
+    // The month after is within what that group had made.
+    in_days(125).await.unwrap();
+    store.close().await;
+    assert_eq!(faults(&database).await, Vec::<String>::new());
 }
 
 /// For every column of every table: a random row, a random bit.
