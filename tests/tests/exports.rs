@@ -335,3 +335,24 @@ fn an_export_that_makes_no_sense_is_refused() {
     let said = verify(Path::new(out), &[]).expect(1).stdout;
     assert!(said.contains("zstd") || said.contains("file can't be read"), "{said}");
 }
+
+#[test]
+fn many_decisions_are_erased_by_several_entries() {
+    let server = Server::start(Setup::bare());
+    let tenant = server.tenant();
+    let ids: Vec<String> = (0..205)
+        .map(|n| tenant.decide(None, "production", &format!("case {n}"))["id"].as_str().unwrap().to_owned())
+        .collect();
+    let before = tenant.entries();
+    let body = json!({ "decisions": ids, "basis": "GDPR Art. 17" });
+    let erased = tenant.post("/v1/erasures", &body).expect(201);
+    assert_eq!(erased["erased"], 205, "{erased}");
+    // An entry for two hundred at most; the answer names the last.
+    assert_eq!(tenant.entries(), before + 2);
+    let newest = tenant.get("/v1/ledger/entries?limit=1000&from=206").expect(200);
+    let newest = newest["entries"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&newest["kind"], &newest["seq"]), (&json!("payload.erased"), &erased["ledger"]["seq"]));
+    assert_eq!(tenant.post("/v1/erasures", &body).expect(200)["erased"], 0);
+    let verified = server.admin().get("/v1/ledger/verify").expect(200);
+    assert_eq!((&verified["faults"]["count"], &verified["erased"]), (&json!(0), &json!(205)));
+}

@@ -40,6 +40,7 @@ pub(crate) async fn publish(
         };
         return Ok(Publication::Known(Box::new(known)));
     }
+    publishable(&package)?;
     let manifest = package.manifest;
     let key = match &signature {
         Some(note) => {
@@ -108,11 +109,13 @@ pub(crate) async fn sign(
 /// Everything that can be told from the bytes, before anything is compiled.
 pub(crate) async fn examine(bytes: Arc<[u8]>) -> Result<Package, Problem> {
     let inspected = tokio::task::spawn_blocking(move || inspect(&bytes)).await.map_err(Problem::internal)?;
-    let package = inspected.map_err(|error| Problem::invalid("component", error))?;
-    if let Some(why) = package.manifest.scope.unpublishable() {
-        return Err(Problem::invalid("component", format!("manifest field {why}")));
-    }
-    Ok(package)
+    inspected.map_err(|error| Problem::invalid("component", error))
+}
+
+/// What is asked of packages that come in, and not of those that were published before.
+pub(crate) fn publishable(package: &Package) -> Result<(), Problem> {
+    let why = package.manifest.scope.unpublishable();
+    why.map_or(Ok(()), |why| Err(Problem::invalid("component", format!("manifest field {why}"))))
 }
 
 /// Compiles off the serving path, one component at a time and bounded in time.

@@ -272,15 +272,21 @@ impl Signer {
     /// it in force, or where nobody heard how a rotation here ended: then it is looked for among the files. The lock is held.
     async fn key_of(&self, size: u64) -> Result<Arc<SignerKey>, SignError> {
         let ours = self.key.load_full();
-        let rows = self.store.log_keys().await?;
-        let Some(newest) = rows.iter().rev().find(|row| row.seq < size) else { return Ok(ours) };
-        let newest: VerifierKey =
-            newest.key.parse().map_err(|error| key_error(format!("the key of entry {}", newest.seq), error))?;
-        if newest == *ours.public() {
+        let introductions = introductions(&self.store).await?;
+        let Some(newest) = introductions.iter().rev().find(|known| known.row.seq < size) else { return Ok(ours) };
+        if newest.row.key == ours.public().to_string() {
             return Ok(ours);
         }
-        let found = self.place.as_deref().map(|place| take_up(place, &newest)).transpose()?.flatten();
-        let key = Arc::new(found.ok_or_else(|| wrong_key(&newest, self.place.as_deref(), ours.public()))?);
+        // By what the keys signed, and only onwards: no row takes us back to a key that was replaced.
+        let keyring = keyring(&introductions, &self.origin)?;
+        let newest = keyring.at(size)?;
+        let place = |key: &VerifierKey| keyring.keys().iter().position(|known| known.key == *key);
+        let wrong = || wrong_key(newest, self.place.as_deref(), ours.public());
+        if place(ours.public()).is_none_or(|ours| Some(ours) > place(newest)) {
+            return Err(wrong());
+        }
+        let found = self.place.as_deref().map(|place| take_up(place, newest)).transpose()?.flatten();
+        let key = Arc::new(found.ok_or_else(wrong)?);
         tracing::info!(key = %key.public(), "the log has a new key, which signs from here on");
         self.key.store(Arc::clone(&key));
         Ok(key)

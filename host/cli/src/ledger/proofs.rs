@@ -184,7 +184,8 @@ pub(crate) fn verify_receipt(
 }
 
 /// Whether the log of a server still begins with the one that a checkpoint signed; says what it was compared with. Each checkpoint is
-/// signed by the key of its time, and one of these is the key that is known from elsewhere, if one is.
+/// signed by the key of its time, as the server tells of keys; whoever relies on it checks how they follow each other, and from the one that is
+/// known from elsewhere.
 pub(crate) fn extends(expected: &Note, key: Option<&VerifierKey>, connection: &Connection) -> anyhow::Result<String> {
     #[derive(Deserialize)]
     struct Proof {

@@ -47,7 +47,8 @@ pub(super) fn verify(arguments: &Verify, connection: &Connection, json: bool) ->
         let database = text.map(serde_json::from_str::<Box<RawValue>>).transpose()?;
         output::json(&json!({ "served": served, "database": database }))?;
     } else {
-        if let Some(begins) = begins {
+        // By keys of which the server told; that they are the log's is what was checked since.
+        if let Some(begins) = begins.filter(|_| served.is_sound()) {
             output::line(begins)?;
         }
         output::line("── what the server handed out, checked here")?;

@@ -39,7 +39,7 @@ pub(crate) struct ErasureBody {
 const MOST: usize = 10_000;
 
 /// Erases input, record, planned effects and salts. The entries, and every proof over them, stay as they are. Many decisions are erased by
-/// several entries, of which `ledger` names the last; should one of them fail, the same request erases what is left.
+/// several entries, of which `ledger` names the last; should one of them be refused, the problem says how many were erased before.
 #[utoipa::path(post, path = "/v1/erasures", tag = "ledger", params(WhoseRecords), request_body = ErasureBody,
     responses((status = 201, description = "Erased"), (status = 200, description = "Nothing was left to erase"),
         (status = 404, description = "No such decision or tenant", body = Problem),
@@ -79,7 +79,7 @@ pub(crate) async fn create(
         return Err(too_many(targets.len()));
     }
     caller.must_hold()?;
-    let (mut erased, mut ledger) = (0, None);
+    let (mut erased, mut ledger) = (0, None::<Place>);
     let targets: Vec<u64> = targets.into_iter().collect();
     for part in targets.chunks(retention::BATCH as usize) {
         let draft = ChangeDraft {
@@ -96,9 +96,19 @@ pub(crate) async fn create(
                 targets: part.iter().copied().collect(),
             },
         };
-        if let Outcome::Appended(entry) = app.store.change(draft).await? {
-            erased += app.store.erased_by(entry.seq).await?;
-            ledger = Some(Place { seq: entry.seq, entry_hash: entry.entry_hash });
+        match (app.store.change(draft).await, &ledger) {
+            (Ok(Outcome::Appended(entry)), _) => {
+                // It is done: a failure to count it is none of the erasure.
+                erased += app.store.erased_by(entry.seq).await.unwrap_or(part.len() as u64);
+                ledger = Some(Place { seq: entry.seq, entry_hash: entry.entry_hash });
+            }
+            (Ok(Outcome::Existing(_)), _) => {}
+            (Err(error), None) => return Err(error.into()),
+            (Err(error), Some(last)) => {
+                let before =
+                    format!("{erased} decisions were erased before this, the last of them by entry {}", last.seq);
+                return Err(Problem::from(error).because(&before));
+            }
         }
     }
     let status = if ledger.is_some() { StatusCode::CREATED } else { StatusCode::OK };

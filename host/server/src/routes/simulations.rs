@@ -126,6 +126,7 @@ pub(crate) async fn package(
     let bytes = door::read(body, app.config.max_component).await?;
     caller.must_hold()?;
     let package = crate::publish::examine(bytes.to_vec().into()).await?;
+    crate::publish::publishable(&package)?;
     let (name, version) = (package.manifest.name.clone(), package.manifest.version.clone());
     let mut specification = Specification { title: Some(format!("{name} {version}, tried")), ..Default::default() };
     specification.decisions.from = since;

@@ -95,15 +95,24 @@ pub(super) fn kept(path: &Path, key: &VerifierKey) -> PathBuf {
     path.with_file_name(format!("{KEY_FILE}.{}", key.id()))
 }
 
-/// Keeps the old key under its id, and puts the new one in its place.
+/// Keeps the old key under its id, and puts the new one in its place. Another host that shares the folder may be doing the same: whoever
+/// comes first, the old key is kept before anything takes its place, and nothing is written over it.
 pub(super) fn retire(path: &Path, next: &Path) -> Result<(), SignError> {
     let failed = |error| SignError::File { path: path.to_owned(), error };
-    // A host that shares the folder may have done it already.
-    let Some(new) = read_key(next)? else { return Ok(()) };
-    if let Some(old) = read_key(path)?.filter(|old| old.public() != new.public()) {
-        fs::rename(path, kept(path, old.public())).map_err(failed)?;
+    if !next.exists() {
+        return Ok(());
     }
-    fs::rename(next, path).map_err(failed)?;
+    if let Some(old) = read_key(path)? {
+        let kept = kept(path, old.public());
+        if fs::hard_link(path, &kept).is_err() && !kept.exists() {
+            // Not every file system has links.
+            write_private(&kept, &old.to_secret())?;
+        }
+    }
+    match fs::rename(next, path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        renamed => renamed.map_err(failed)?,
+    }
     sync_folder(path).map_err(failed)
 }
 
@@ -191,6 +200,24 @@ mod tests {
             retire(&path, &next).unwrap();
             assert_eq!(read_key(&path).unwrap().map(|key| id(&key)), Some(id(&second)));
             assert!(kept(&path, first.public()).is_file());
+        }
+    }
+
+    #[test]
+    fn hosts_that_put_a_key_in_its_place_at_once_lose_none() {
+        for _ in 0..200 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(KEY_FILE);
+            let (first, second) = (key(), key());
+            write_private(&path, &first.to_secret()).unwrap();
+            write_private(&kept(&path, second.public()), &second.to_secret()).unwrap();
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| assert!(take_up(&path, second.public()).unwrap().is_some()));
+                }
+            });
+            assert_eq!(read_key(&path).unwrap().map(|key| id(&key)), Some(id(&second)));
+            assert_eq!(read_key(&kept(&path, first.public())).unwrap().map(|key| id(&key)), Some(id(&first)));
         }
     }
 
