@@ -87,7 +87,8 @@ pub(super) fn take_up(path: &Path, newest: &VerifierKey) -> Result<Option<Signer
         }
         return Ok(Some(key));
     }
-    Ok(None)
+    // Another host that shares the folder may have put it in its place while we looked for it.
+    Ok(read_key(path)?.filter(is_newest))
 }
 
 /// Where a key is that isn't in force: no more, or not yet.
