@@ -30,8 +30,8 @@ mod settings;
 mod signature;
 mod spelling;
 mod survey;
+mod version;
 mod words;
-mod written;
 
 pub use choose::{Choice, choose};
 pub use effective::{Effective, EmptyPeriod};
@@ -45,5 +45,5 @@ pub use scope::{Outside, Scope};
 pub use settings::{SchemaError, SettingsError, SettingsSchema, Violation};
 pub use signature::{SignatureError, apart, check_publisher_key, sign, signer, verify_signature};
 pub use spelling::{Misspelt, check_spelling};
+pub use version::{Written, serialize_version, version_text};
 pub use words::{Contract, EffectKind, Kind, UnknownWord};
-pub use written::{Written, serialize_version, version_text};

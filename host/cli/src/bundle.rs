@@ -2,6 +2,7 @@
 
 mod html;
 mod page;
+mod proof;
 mod questions;
 mod text;
 

@@ -23,7 +23,7 @@ pub enum State {
     /// A call's answer is unknown, and no replay tells it: the wall clock ended the call, then or now, or the component
     /// wasn't loaded when the case was judged.
     Inconclusive,
-    /// What it was judged from was erased, as an entry of the ledger says.
+    /// What it was judged from was erased, by the word of the tables: that an entry bears it out is for `assize ledger verify`.
     Erased,
     /// It can't be judged again.
     Impossible,

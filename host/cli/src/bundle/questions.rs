@@ -3,7 +3,8 @@
 use assize_kernel::RunStatus;
 use assize_rehearing::Part;
 
-use super::page::{Block, Outcome, Section, Source, doubts, named, no_later, period};
+use super::page::{Block, Outcome, Section, Source, doubts, named, period};
+use super::proof::no_later;
 
 /// The status of a plugin that there was nothing to run of.
 const MISSING: &str = RunStatus::Missing.as_str();
